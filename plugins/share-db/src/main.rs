@@ -1,0 +1,3 @@
+//! `kubectl datalab share-db`.
+
+fn main() {}
