@@ -1,0 +1,17 @@
+//! What a tool says: errors, exit codes, and results in the form that was asked for.
+//!
+//! - [`Failure`]: kind + problem + causes + what was done + the next command; [`Kind`] decides the
+//!   exit code.
+//! - [`Outcome`]: what a use case returns; [`render`] turns it into a table, JSON, YAML, names or
+//!   the answer of a JSONPath.
+//! - [`printable`]: foreign text made harmless for a terminal.
+
+mod failure;
+mod format;
+mod outcome;
+mod printable;
+
+pub use failure::{Failure, Kind};
+pub use format::{Format, FormatError};
+pub use outcome::{Outcome, RenderError, render, table};
+pub use printable::printable;

@@ -1,0 +1,82 @@
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
+
+/// An environment variable that a tool reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for, in one line of the reference page.
+    pub purpose: &'static str,
+}
+
+/// Every environment variable that the suite reads.
+pub const VARIABLES: &[Variable] = &[
+    Variable {
+        name: "KUBECONFIG",
+        purpose: "kubeconfig files, separated as in PATH; --kubeconfig wins",
+    },
+    Variable {
+        name: "HOME",
+        purpose: "where .kube/config lies when KUBECONFIG is not set",
+    },
+    Variable {
+        name: "HTTPS_PROXY",
+        purpose: "proxy to the API server, unless NO_PROXY names the server; a kubeconfig's proxy-url wins",
+    },
+    Variable {
+        name: "HTTP_PROXY",
+        purpose: "as HTTPS_PROXY, for API servers without TLS",
+    },
+    Variable {
+        name: "NO_PROXY",
+        purpose: "hosts, domains and address ranges reached without a proxy",
+    },
+    Variable {
+        name: "KUBERNETES_SERVICE_HOST",
+        purpose: "inside a pod: the API server's address, used when there is no kubeconfig",
+    },
+    Variable {
+        name: "KUBERNETES_SERVICE_PORT",
+        purpose: "inside a pod: the API server's port",
+    },
+    Variable {
+        name: "DATALAB_DISPLAY_NAME",
+        purpose: "how help pages spell the command; set by the dispatcher",
+    },
+];
+
+/// The environment as a table read once, so that tests can bring their own.
+#[derive(Clone, Debug, Default)]
+pub struct Environment(BTreeMap<OsString, OsString>);
+
+impl Environment {
+    pub(super) fn of_process() -> Self {
+        Self(std::env::vars_os().collect())
+    }
+
+    pub(super) fn of<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+
+    /// A variable's value; an empty one counts as not set.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0
+            .get(OsStr::new(name))
+            .map(OsString::as_os_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A variable's value where it is text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(OsStr::to_str)
+    }
+
+    /// The user's home directory.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.get("HOME").map(PathBuf::from)
+    }
+}

@@ -1,0 +1,99 @@
+//! All that a program may touch outside itself: environment, clock, files, streams, terminal,
+//! random bytes, signals and child processes.
+//!
+//! [`World::real`] is the machine; [`World::test`] is a closed one for unit tests: an environment
+//! of its own, a clock that stands still, counted "random" bytes and streams that are kept.
+
+mod environment;
+mod file;
+mod process;
+mod streams;
+
+use jiff::Timestamp;
+
+pub use environment::{Environment, Variable, VARIABLES};
+pub use file::{FileError, read_file, read_text};
+pub use process::{ChildError, Interrupt};
+pub use streams::{Captured, Streams};
+
+/// All that a program may touch; see the [module](self).
+#[derive(Debug)]
+pub struct World {
+    environment: Environment,
+    streams: Streams,
+    clock: Clock,
+    random: Random,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Clock {
+    System,
+    Still(Timestamp),
+}
+
+#[derive(Debug)]
+enum Random {
+    System,
+    Counted(std::sync::atomic::AtomicU8),
+}
+
+impl World {
+    /// The machine as it is.
+    pub fn real() -> Self {
+        Self {
+            environment: Environment::of_process(),
+            streams: Streams::of_process(),
+            clock: Clock::System,
+            random: Random::System,
+        }
+    }
+
+    /// A closed world for unit tests; what is printed into it is found in [`Captured`].
+    pub fn test<'a>(now: Timestamp, variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Captured) {
+        let (streams, captured) = Streams::captured();
+        let world = Self {
+            environment: Environment::of(variables),
+            streams,
+            clock: Clock::Still(now),
+            random: Random::Counted(0.into()),
+        };
+        (world, captured)
+    }
+
+    /// The environment table.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Standard input, output and error, and whether a person sits there.
+    pub fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    /// This machine's idea of the time; where a server's time decides, ask the server.
+    pub fn now(&self) -> Timestamp {
+        match self.clock {
+            Clock::System => Timestamp::now(),
+            Clock::Still(now) => now,
+        }
+    }
+
+    /// Fills a buffer with random bytes that are good enough for passwords.
+    ///
+    /// # Errors
+    /// The operating system has no source of randomness.
+    pub fn fill_random(&self, buffer: &mut [u8]) -> Result<(), RandomError> {
+        match &self.random {
+            Random::System => getrandom::fill(buffer).map_err(RandomError),
+            Random::Counted(next) => {
+                buffer.fill_with(|| next.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The operating system gave no random bytes.
+#[derive(Debug, thiserror::Error)]
+#[error("the operating system gave no random bytes: {0}")]
+pub struct RandomError(getrandom::Error);

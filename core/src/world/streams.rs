@@ -1,0 +1,128 @@
+use std::{
+    fmt,
+    io::{self, BufRead, IsTerminal, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Standard input, output and error.
+///
+/// Output is data only; error is talk. A reader that has gone away (a broken pipe) is not an
+/// error: what it does not want to hear is dropped.
+pub struct Streams {
+    out: Mutex<Box<dyn Write + Send>>,
+    talk: Mutex<Box<dyn Write + Send>>,
+    answers: Mutex<Box<dyn BufRead + Send>>,
+    out_is_terminal: bool,
+    person_is_there: bool,
+}
+
+/// What was printed into a test world.
+#[derive(Clone, Debug, Default)]
+pub struct Captured {
+    out: Buffer,
+    talk: Buffer,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Streams {
+    pub(super) fn of_process() -> Self {
+        Self {
+            out_is_terminal: io::stdout().is_terminal(),
+            person_is_there: io::stdin().is_terminal() && io::stderr().is_terminal(),
+            out: Mutex::new(Box::new(io::stdout())),
+            talk: Mutex::new(Box::new(io::stderr())),
+            answers: Mutex::new(Box::new(io::BufReader::new(io::stdin()))),
+        }
+    }
+
+    pub(super) fn captured() -> (Self, Captured) {
+        let captured = Captured::default();
+        let streams = Self {
+            out: Mutex::new(Box::new(captured.out.clone())),
+            talk: Mutex::new(Box::new(captured.talk.clone())),
+            answers: Mutex::new(Box::new(io::empty())),
+            out_is_terminal: false,
+            person_is_there: false,
+        };
+        (streams, captured)
+    }
+
+    /// Writes data to standard output.
+    ///
+    /// # Errors
+    /// Anything but a broken pipe: a full disk, say.
+    pub fn data(&self, text: &str) -> io::Result<()> {
+        write(&self.out, text)
+    }
+
+    /// Writes a line of talk to standard error. A standard error that cannot be written to leaves
+    /// nobody to tell, so there is no error to hand on.
+    pub fn talk(&self, line: &str) {
+        let _ = write(&self.talk, &format!("{line}\n"));
+    }
+
+    /// Whether standard output ends on a screen.
+    pub fn out_is_terminal(&self) -> bool {
+        self.out_is_terminal
+    }
+
+    /// Asks a person for one line; `None` when nobody is there to answer.
+    pub fn ask(&self, question: &str) -> Option<String> {
+        if !self.person_is_there {
+            return None;
+        }
+        let _ = write(&self.talk, question);
+        let mut line = String::new();
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.read_line(&mut line).ok().filter(|&read| read > 0)?;
+        Some(line.trim().to_owned())
+    }
+}
+
+fn write(stream: &Mutex<Box<dyn Write + Send>>, text: &str) -> io::Result<()> {
+    let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
+    match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+impl fmt::Debug for Streams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streams")
+            .field("out_is_terminal", &self.out_is_terminal)
+            .field("person_is_there", &self.person_is_there)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Captured {
+    /// What went to standard output.
+    pub fn out(&self) -> String {
+        self.out.text()
+    }
+
+    /// What went to standard error.
+    pub fn talk(&self) -> String {
+        self.talk.text()
+    }
+}
+
+impl Buffer {
+    fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
