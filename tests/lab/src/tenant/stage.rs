@@ -1,0 +1,181 @@
+//! Where stories are played: the lab, or a cluster of one's own.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::command::Program;
+use super::play::Play;
+
+/// The image of pods on a cluster of one's own: Debian, with the server's and the client's programs.
+const PUBLIC_IMAGE: &str = "postgres:17";
+
+/// A cluster, as its administrator. Cheap to clone.
+#[derive(Clone)]
+pub struct Stage(Arc<Cluster>);
+
+struct Cluster {
+    kubeconfig: PathBuf,
+    kubectl: PathBuf,
+    image: String,
+    lab: bool,
+    scratch: TempDir,
+}
+
+impl Stage {
+    /// The stage of this run, or None after saying that the test named here is skipped.
+    ///
+    /// The lab's state file is named by `DATALAB_LAB`. A cluster of one's own is taken only with
+    /// `USE_EXISTING_CLUSTER=true` and `DATALAB_CONTEXT=NAME`, never by being current; its pods run
+    /// `DATALAB_TEST_IMAGE`. A skip is one line on stderr and, where `DATALAB_SKIPS` names a file, there.
+    ///
+    /// # Panics
+    /// When a stage is asked for and cannot be had, and with `CI=true` when there is none.
+    #[track_caller]
+    pub fn required(test: &str) -> Option<Self> {
+        let stage = Self::from_env();
+        if stage.is_none() {
+            let line = format!("skipped: {test} (needs the lab: cargo xtask lab up)");
+            assert!(!is_true("CI"), "{line}; on CI nothing may be skipped");
+            let _ = writeln!(std::io::stderr(), "{line}");
+            if let Some(file) = env::var_os("DATALAB_SKIPS") {
+                let mut skips = OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(&file)
+                    .expect("because the folder of DATALAB_SKIPS exists and can be written");
+                writeln!(skips, "{line}")
+                    .expect("because the file of DATALAB_SKIPS is open for appending");
+            }
+        }
+        stage
+    }
+
+    /// The stage that the environment names, if it names one.
+    ///
+    /// # Panics
+    /// When it names one that cannot be had.
+    #[must_use]
+    #[track_caller]
+    pub fn from_env() -> Option<Self> {
+        if is_true("USE_EXISTING_CLUSTER") {
+            let context = env::var("DATALAB_CONTEXT")
+                .expect("because USE_EXISTING_CLUSTER=true asks for DATALAB_CONTEXT=NAME: the current context is never taken");
+            let image = env::var("DATALAB_TEST_IMAGE").unwrap_or_else(|_| PUBLIC_IMAGE.to_owned());
+            return Some(Self::existing(&context, image));
+        }
+        env::var_os("DATALAB_LAB").map(|_| {
+            let kubeconfig = env::var_os("KUBECONFIG")
+                .expect("because a lab has a kubeconfig")
+                .into();
+            let image = env::var("DATALAB_TEST_IMAGE").unwrap_or_else(|_| PUBLIC_IMAGE.to_owned());
+            Self::new(kubeconfig, which("kubectl"), image, true, scratch())
+        })
+    }
+
+    /// A play with a random suffix to every name, so that many can run side by side.
+    #[must_use]
+    pub fn play(&self) -> Play {
+        Play::new(self.clone(), Some(super::play::suffix()))
+    }
+
+    /// A play with the plain names of the README (`user-me`, `user-x`) in the lab, one at a time: what is
+    /// left of the last one is removed first. On a cluster of one's own these names may be somebody's,
+    /// so it is a [`Stage::play`].
+    #[must_use]
+    pub fn play_by_name(&self) -> Play {
+        if self.0.lab {
+            Play::new(self.clone(), None)
+        } else {
+            self.play()
+        }
+    }
+
+    /// kubectl as the cluster's administrator: for the lab's own hands, never for a tool under test.
+    pub fn kubectl<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Program {
+        let mut line = vec![
+            self.0.kubectl.as_os_str().to_owned(),
+            "--kubeconfig".into(),
+            self.0.kubeconfig.as_os_str().to_owned(),
+        ];
+        line.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        Program::new(line, &[], self.0.scratch.path())
+    }
+
+    /// The image that pods of a story run: a shell, coreutils and PostgreSQL's programs.
+    #[must_use]
+    pub fn image(&self) -> &str {
+        &self.0.image
+    }
+
+    /// The kubectl that stories use.
+    pub(super) fn kubectl_path(&self) -> &Path {
+        &self.0.kubectl
+    }
+
+    fn existing(context: &str, image: String) -> Self {
+        let kubectl = which("kubectl");
+        let scratch = scratch();
+        // A copy with this one context, so that nothing can reach another one by accident.
+        let mut view = Program::new(
+            [
+                kubectl.as_os_str(),
+                OsStr::new("config"),
+                OsStr::new("view"),
+                OsStr::new("--raw"),
+                OsStr::new("--flatten"),
+                OsStr::new("--minify"),
+                OsStr::new("--context"),
+                OsStr::new(context),
+            ],
+            &[],
+            Path::new(&env::var_os("HOME").unwrap_or_else(|| "/".into())),
+        );
+        if let Some(kubeconfig) = env::var_os("KUBECONFIG") {
+            view = view.env("KUBECONFIG", kubeconfig);
+        }
+        let kubeconfig = scratch.path().join("admin.yaml");
+        super::kubeconfig::write(&kubeconfig, &view.run().ok());
+        Self::new(kubeconfig, kubectl, image, false, scratch)
+    }
+
+    fn new(
+        kubeconfig: PathBuf,
+        kubectl: PathBuf,
+        image: String,
+        lab: bool,
+        scratch: TempDir,
+    ) -> Self {
+        Self(Arc::new(Cluster {
+            kubeconfig,
+            kubectl,
+            image,
+            lab,
+            scratch,
+        }))
+    }
+}
+
+fn is_true(variable: &str) -> bool {
+    env::var(variable).is_ok_and(|value| value == "true" || value == "1")
+}
+
+fn scratch() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("datalab-stage-")
+        .tempdir()
+        .expect("because the folder for temporary files can be written")
+}
+
+fn which(program: &str) -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file());
+    found.expect("because a cluster of one's own is reached by the kubectl in PATH")
+}
