@@ -1,1 +1,4 @@
 //! Real servers for the tests.
+
+pub mod policy;
+pub mod tenant;
