@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::certificate::Identity;
 use super::stage::Stage;
@@ -13,7 +13,7 @@ use super::stage::Stage;
 /// Writes the kubeconfig of a user with one context, `lab`, whose namespace is hers.
 ///
 /// # Panics
-/// When the stage's own kubeconfig cannot be read or the file not be written.
+/// When the stage's own kubeconfig cannot be read, or this one not be written.
 #[track_caller]
 pub(super) fn write_for(
     path: &Path,
@@ -22,24 +22,11 @@ pub(super) fn write_for(
     namespace: &str,
     identity: &Identity,
 ) {
-    let view = stage
-        .kubectl([
-            "config",
-            "view",
-            "--raw",
-            "--flatten",
-            "--minify",
-            "--output=json",
-        ])
-        .run()
-        .ok();
-    let admin: Value =
-        serde_json::from_str(&view).expect("because kubectl writes JSON when asked to");
     let base64 = |pem: &str| data_encoding::BASE64.encode(pem.as_bytes());
     let config = json!({
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{ "name": "lab", "cluster": admin["clusters"][0]["cluster"] }],
+        "clusters": [{ "name": "lab", "cluster": stage.cluster() }],
         "users": [{ "name": user, "user": {
             "client-certificate-data": base64(&identity.certificate),
             "client-key-data": base64(&identity.key),

@@ -5,8 +5,9 @@ use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::command::Program;
@@ -25,6 +26,8 @@ struct Cluster {
     image: String,
     lab: bool,
     scratch: TempDir,
+    /// Of the kubeconfig, read once.
+    cluster: OnceLock<Value>,
 }
 
 impl Stage {
@@ -118,6 +121,23 @@ impl Stage {
         &self.0.kubectl
     }
 
+    /// How the cluster is reached, as a kubeconfig says it: server, certificate authority, proxy.
+    pub(super) fn cluster(&self) -> &Value {
+        self.0.cluster.get_or_init(|| {
+            let view = [
+                "config",
+                "view",
+                "--raw",
+                "--flatten",
+                "--minify",
+                "--output=json",
+            ];
+            let view: Value = serde_json::from_str(&self.kubectl(view).run().ok())
+                .expect("because kubectl writes JSON when asked to");
+            view["clusters"][0]["cluster"].clone()
+        })
+    }
+
     fn existing(context: &str, image: String) -> Self {
         let kubectl = which("kubectl");
         let scratch = scratch();
@@ -157,6 +177,7 @@ impl Stage {
             image,
             lab,
             scratch,
+            cluster: OnceLock::new(),
         }))
     }
 }
