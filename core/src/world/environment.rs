@@ -36,12 +36,28 @@ pub const VARIABLES: &[Variable] = &[
         purpose: "hosts, domains and address ranges reached without a proxy",
     },
     Variable {
+        name: "https_proxy",
+        purpose: "as HTTPS_PROXY, which wins",
+    },
+    Variable {
+        name: "http_proxy",
+        purpose: "as HTTP_PROXY, which wins",
+    },
+    Variable {
+        name: "no_proxy",
+        purpose: "as NO_PROXY, which wins",
+    },
+    Variable {
         name: "KUBERNETES_SERVICE_HOST",
         purpose: "inside a pod: the API server's address, used when there is no kubeconfig",
     },
     Variable {
         name: "KUBERNETES_SERVICE_PORT",
         purpose: "inside a pod: the API server's port",
+    },
+    Variable {
+        name: "POD_NAMESPACE",
+        purpose: "inside a pod: the namespace to work in, instead of the service account's",
     },
     Variable {
         name: "DATALAB_DISPLAY_NAME",
@@ -73,6 +89,10 @@ impl Environment {
     /// A variable's value where it is text.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name).and_then(OsStr::to_str)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
     /// The user's home directory.

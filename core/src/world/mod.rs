@@ -9,18 +9,20 @@ mod file;
 mod process;
 mod streams;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 pub use environment::{Environment, Variable, VARIABLES};
 pub use file::{FileError, read_file, read_text};
-pub use process::{ChildError, Interrupt};
+pub use process::{ChildError, ChildOutput, Interrupt, Program};
 pub use streams::{Captured, Streams};
 
 /// All that a program may touch; see the [module](self).
 #[derive(Debug)]
 pub struct World {
     environment: Environment,
-    streams: Streams,
+    streams: Arc<Streams>,
     clock: Clock,
     random: Random,
 }
@@ -42,7 +44,7 @@ impl World {
     pub fn real() -> Self {
         Self {
             environment: Environment::of_process(),
-            streams: Streams::of_process(),
+            streams: Arc::new(Streams::of_process()),
             clock: Clock::System,
             random: Random::System,
         }
@@ -53,7 +55,7 @@ impl World {
         let (streams, captured) = Streams::captured();
         let world = Self {
             environment: Environment::of(variables),
-            streams,
+            streams: Arc::new(streams),
             clock: Clock::Still(now),
             random: Random::Counted(0.into()),
         };
@@ -66,7 +68,7 @@ impl World {
     }
 
     /// Standard input, output and error, and whether a person sits there.
-    pub fn streams(&self) -> &Streams {
+    pub fn streams(&self) -> &Arc<Streams> {
         &self.streams
     }
 

@@ -1,11 +1,13 @@
 use std::{
     ffi::{OsStr, OsString},
     io,
-    process::Command,
+    process::{Command, Stdio},
+    sync::Arc,
 };
 
 use thiserror::Error;
 
+use super::Streams;
 use crate::report::Kind;
 
 /// Which signal asked the program to stop.
@@ -61,7 +63,101 @@ pub struct ChildError {
     pub source: io::Error,
 }
 
+/// A program to run to its end, as often as need be, with what it prints kept.
+#[derive(Clone, Debug)]
+pub struct Program {
+    program: OsString,
+    arguments: Vec<OsString>,
+    variables: Vec<(OsString, OsString)>,
+    interactive: bool,
+    streams: Arc<Streams>,
+}
+
+/// What a program that ended left behind.
+#[derive(Clone, Debug)]
+pub struct ChildOutput {
+    /// Its exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub out: Vec<u8>,
+    /// What it said on standard error, unless a person has read that already.
+    pub talk: String,
+}
+
+impl Program {
+    /// Adds arguments.
+    #[must_use]
+    pub fn arguments(mut self, arguments: impl IntoIterator<Item = OsString>) -> Self {
+        self.arguments.extend(arguments);
+        self
+    }
+
+    /// Adds variables to its environment.
+    #[must_use]
+    pub fn variables<'a>(mut self, variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.variables.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
+    /// Whether it gets our standard input; nothing otherwise.
+    #[must_use]
+    pub fn interactive(mut self, interactive: bool) -> Self {
+        self.interactive = interactive;
+        self
+    }
+
+    /// Runs it to its end. On a terminal its standard error is ours, so that it can ask and tell;
+    /// otherwise that is kept, and after a success passed on. Dropping the future ends the program.
+    ///
+    /// # Errors
+    /// [`ChildError`]: it was not started.
+    pub async fn output(&self) -> Result<ChildOutput, ChildError> {
+        let on_terminal = self.streams.talk_is_terminal();
+        let output = tokio::process::Command::new(&self.program)
+            .args(&self.arguments)
+            .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(if self.interactive { Stdio::inherit() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(if on_terminal { Stdio::inherit() } else { Stdio::piped() })
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|source| self.failed(source))?
+            .wait_with_output()
+            .await
+            .map_err(|source| self.failed(source))?;
+        let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() && !talk.trim().is_empty() {
+            self.streams.talk(talk.trim_end());
+        }
+        Ok(ChildOutput {
+            code: output.status.code(),
+            out: output.stdout,
+            talk,
+        })
+    }
+
+    fn failed(&self, source: io::Error) -> ChildError {
+        ChildError {
+            program: self.program.clone(),
+            source,
+        }
+    }
+}
+
 impl super::World {
+    /// A program, with this world's environment.
+    pub fn program(&self, program: &OsStr) -> Program {
+        let variables = self.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Program {
+            program: program.to_owned(),
+            arguments: Vec::new(),
+            variables: variables.collect(),
+            interactive: false,
+            streams: Arc::clone(&self.streams),
+        }
+    }
+
     /// Becomes another program, or runs it to its end where a process cannot be replaced.
     /// Variables are added to the environment; the exit code is the program's own.
     ///

@@ -13,6 +13,7 @@ pub struct Streams {
     talk: Mutex<Box<dyn Write + Send>>,
     answers: Mutex<Box<dyn BufRead + Send>>,
     out_is_terminal: bool,
+    talk_is_terminal: bool,
     person_is_there: bool,
 }
 
@@ -30,6 +31,7 @@ impl Streams {
     pub(super) fn of_process() -> Self {
         Self {
             out_is_terminal: io::stdout().is_terminal(),
+            talk_is_terminal: io::stderr().is_terminal(),
             person_is_there: io::stdin().is_terminal() && io::stderr().is_terminal(),
             out: Mutex::new(Box::new(io::stdout())),
             talk: Mutex::new(Box::new(io::stderr())),
@@ -44,6 +46,7 @@ impl Streams {
             talk: Mutex::new(Box::new(captured.talk.clone())),
             answers: Mutex::new(Box::new(io::empty())),
             out_is_terminal: false,
+            talk_is_terminal: false,
             person_is_there: false,
         };
         (streams, captured)
@@ -66,6 +69,15 @@ impl Streams {
     /// Whether standard output ends on a screen.
     pub fn out_is_terminal(&self) -> bool {
         self.out_is_terminal
+    }
+
+    /// Whether a person can read standard error and type an answer.
+    pub fn person_is_there(&self) -> bool {
+        self.person_is_there
+    }
+
+    pub(super) fn talk_is_terminal(&self) -> bool {
+        self.talk_is_terminal
     }
 
     /// Asks a person for one line; `None` when nobody is there to answer.

@@ -1,0 +1,117 @@
+//! What a server's answer means.
+
+use kube::core::Status;
+
+use super::{Attempt, Error};
+
+/// How much of a foreign page an error shows, in characters: its title, or its first sentence.
+const BEGINNING: usize = 80;
+
+/// A whole answer.
+pub(super) struct Answer {
+    pub(super) code: u16,
+    pub(super) body: Vec<u8>,
+    pub(super) location: Option<String>,
+}
+
+/// An answer that is not a success, as an error.
+pub(super) fn refusal(attempt: Attempt, server: &str, answer: &Answer) -> Error {
+    let status = serde_json::from_slice::<Status>(&answer.body).ok().filter(|status| status.status.is_some());
+    match status {
+        Some(status) => of_status(attempt, answer.code, &status),
+        None => of_foreign(attempt, server, answer),
+    }
+}
+
+/// An answer in the words of Kubernetes.
+///
+/// <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/>
+pub(super) fn of_status(attempt: Attempt, code: u16, status: &Status) -> Error {
+    let message = if status.message.is_empty() { status.reason.clone() } else { status.message.clone() };
+    let denied = status.reason == "Forbidden" && code != 403
+        || ["admission webhook ", "denied the request", "denied request: "].iter().any(|words| message.contains(words));
+    match code {
+        401 => Error::Unauthorized { attempt },
+        400 | 403 | 422 if denied => Error::Denied { attempt, message },
+        403 if is_access_rule(&message) => Error::Forbidden { attempt, message },
+        403 => Error::Denied { attempt, message },
+        404 => Error::NotFound { attempt, message },
+        409 if status.reason == "AlreadyExists" => Error::AlreadyExists { attempt, message },
+        409 => Error::Conflict {
+            attempt,
+            managers: managers(status),
+            message,
+        },
+        410 => Error::Gone { attempt, message },
+        400 | 422 => Error::Invalid { attempt, message },
+        429 => Error::TooManyRequests { attempt, message },
+        _ => Error::Server { attempt, code, message },
+    }
+}
+
+/// An answer of something between us and the API server, or of something else altogether.
+fn of_foreign(attempt: Attempt, server: &str, answer: &Answer) -> Error {
+    let message = beginning(answer);
+    match answer.code {
+        401 => Error::Unauthorized { attempt },
+        429 => Error::TooManyRequests { attempt, message },
+        code @ 500.. => Error::Server { attempt, code, message },
+        code => Error::NotKubernetes {
+            attempt,
+            server: server.to_owned(),
+            code,
+            beginning: message,
+        },
+    }
+}
+
+/// The first words of a page, without its tags.
+pub(super) fn beginning(answer: &Answer) -> String {
+    if let Some(location) = &answer.location {
+        return format!("moved to {location}");
+    }
+    let text = String::from_utf8_lossy(&answer.body);
+    let mut words = String::new();
+    let mut in_tag = false;
+    for character in text.chars() {
+        match character {
+            '<' => in_tag = true,
+            '>' => {
+                in_tag = false;
+                words.push(' ');
+            }
+            _ if in_tag => {}
+            _ => words.push(character),
+        }
+        if words.len() > 16 * BEGINNING {
+            break;
+        }
+    }
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.char_indices().nth(BEGINNING) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words,
+    }
+}
+
+/// Whether a 403 speaks of the user's rights (RBAC or another authorizer, also RBAC's guard
+/// against escalation) and not of the object.
+fn is_access_rule(message: &str) -> bool {
+    (message.contains("User \"") && message.contains("\" cannot ")) || message.contains("is attempting to grant RBAC permissions")
+}
+
+/// The field managers that a server-side apply ran into.
+///
+/// <https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts>
+fn managers(status: &Status) -> Vec<String> {
+    let mut managers = Vec::new();
+    for cause in status.details.iter().flat_map(|details| &details.causes) {
+        let name = cause.message.strip_prefix("conflict with \"").and_then(|rest| rest.split('"').next());
+        if let Some(name) = name.filter(|_| cause.reason == "FieldManagerConflict")
+            && !managers.iter().any(|known| known == name)
+        {
+            managers.push(name.to_owned());
+        }
+    }
+    managers
+}

@@ -1,0 +1,148 @@
+use std::{
+    fmt, io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use futures::{Sink, Stream};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Resource, core::Request as Requests};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Error as SocketError, Message},
+};
+
+use super::{Attempt, Cluster, Error};
+use crate::words::Namespace;
+
+/// The channel of the stream's bytes.
+const DATA: u8 = 0;
+
+/// The channel on which the kubelet says why there are none.
+const PROBLEM: u8 = 1;
+
+/// The largest piece sent at once, in bytes: what TCP and the kubelet pass on without waiting.
+const PIECE: usize = 32 * 1024;
+
+/// A byte stream to a port of a pod.
+///
+/// What goes wrong behind the API server, a refused connection inside the pod say, is an error of
+/// the next read, in the kubelet's words; an end of file is one. Shutting down closes both
+/// directions: the protocol knows no half.
+pub struct PortForward {
+    socket: Box<dyn Socket>,
+    incoming: Bytes,
+    opened: [bool; 2],
+    ended: bool,
+}
+
+trait Socket:
+    Stream<Item = Result<Message, SocketError>> + Sink<Message, Error = SocketError> + Unpin + Send
+{
+}
+
+impl<S> Socket for WebSocketStream<S> where S: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl Cluster {
+    /// Opens a byte stream to a port of a pod.
+    ///
+    /// # Errors
+    /// [`Error`]; whether anything listens on the port shows only when the stream is read.
+    pub async fn port_forward(&self, namespace: &Namespace, pod: &str, port: u16) -> Result<PortForward, Error> {
+        let attempt = Attempt::new("create", "pods/portforward").on(pod).within(namespace);
+        let requests = Requests::new(Pod::url_path(&(), Some(namespace.as_str())));
+        let request = requests.portforward(pod, &[port]).map_err(|error| Error::Malformed {
+            attempt: attempt.clone(),
+            reason: error.to_string(),
+        })?;
+        let connection = self.upgrade(attempt, request).await?;
+        Ok(PortForward::new(connection.into_stream()))
+    }
+}
+
+impl PortForward {
+    fn new(socket: impl Socket + 'static) -> Self {
+        Self {
+            socket: Box::new(socket),
+            incoming: Bytes::new(),
+            opened: [false; 2],
+            ended: false,
+        }
+    }
+
+    /// Takes a message in; the first one of each channel only repeats the port.
+    fn take(&mut self, mut message: Bytes) -> io::Result<()> {
+        if message.is_empty() {
+            return Ok(());
+        }
+        let channel = message.get_u8();
+        let Some(opened) = self.opened.get_mut(usize::from(channel)) else { return Ok(()) };
+        match (channel, std::mem::replace(opened, true)) {
+            (DATA, true) => self.incoming = message,
+            (PROBLEM, true) => {
+                self.ended = true;
+                return Err(io::Error::other(String::from_utf8_lossy(&message).trim().to_owned()));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl AsyncRead for PortForward {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        while self.incoming.is_empty() && !self.ended {
+            match ready!(Pin::new(&mut self.socket).poll_next(context)) {
+                Some(Ok(Message::Binary(message))) => self.take(message)?,
+                Some(Ok(Message::Close(_))) | None => self.ended = true,
+                Some(Ok(_)) => {}
+                Some(Err(error)) => {
+                    self.ended = true;
+                    return Poll::Ready(Err(broken(error)));
+                }
+            }
+        }
+        let size = self.incoming.len().min(buffer.remaining());
+        buffer.put_slice(&self.incoming.split_to(size));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for PortForward {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(Pin::new(&mut self.socket).poll_ready(context)).map_err(broken)?;
+        let piece = &bytes[..bytes.len().min(PIECE)];
+        let mut message = Vec::with_capacity(piece.len() + 1);
+        message.push(DATA);
+        message.extend_from_slice(piece);
+        Pin::new(&mut self.socket).start_send(Message::binary(message)).map_err(broken)?;
+        Poll::Ready(Ok(piece.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(context).map_err(broken)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match ready!(Pin::new(&mut self.socket).poll_close(context)) {
+            Ok(()) | Err(SocketError::ConnectionClosed | SocketError::AlreadyClosed) => Poll::Ready(Ok(())),
+            Err(error) => Poll::Ready(Err(broken(error))),
+        }
+    }
+}
+
+fn broken(error: SocketError) -> io::Error {
+    match error {
+        SocketError::Io(error) => error,
+        SocketError::ConnectionClosed | SocketError::AlreadyClosed => io::ErrorKind::BrokenPipe.into(),
+        error => io::Error::new(io::ErrorKind::ConnectionReset, error.to_string()),
+    }
+}
+
+impl fmt::Debug for PortForward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PortForward").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
