@@ -4,9 +4,14 @@
 //! the source of conntrack's original tuple, the server and its port are the source of the reply
 //! tuple (which, after a Service's address has been translated, is the pod behind it). So both
 //! directions of a connection meet the same verdict, replies need no rule, and a connection that a
-//! new rule set no longer allows is reset at its next packet from either side. The usual way, an
+//! new rule set no longer allows is reset at its next packet, whoever sends it. The usual way, an
 //! `established accept` in front and `conntrack -D` behind, would race with packets in flight, and
 //! a connection forgotten while it runs is picked up again with client and server exchanged.
+//!
+//! The first packet of a connection is judged once the pod behind the Service is known, in forward
+//! or input. Later ones are judged in prerouting, before the translation: on a bridge a reset is
+//! sent back as it stands, untranslated, and there it bears the address that its receiver knows.
+//! For the same reason the first packet to a Service is refused by ICMP, which is translated.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -75,6 +80,7 @@ pub fn render(isolations: &[Isolation]) -> String {
         format!("table inet {TABLE}\ndelete table inet {TABLE}\ntable inet {TABLE} {{\n");
     text.push_str(
         "\tchain refuse {\n\
+         \t\tct state new ct status dnat reject with icmpx port-unreachable\n\
          \t\tmeta l4proto tcp reject with tcp reset\n\
          \t\treject with icmpx port-unreachable\n\
          \t}\n",
@@ -91,30 +97,42 @@ pub fn render(isolations: &[Isolation]) -> String {
             verdicts(&mut text, side, family, isolations);
         }
     }
-    // What pods send to each other and to the outside passes forward; what they send to the node
-    // itself, where DNS is answered, passes input. The node's own connections to pods, the
-    // kubelet's probes among them, leave by output, which is not hooked.
-    // A packet of no connection cannot be judged, an ICMP error belongs to one that was allowed.
-    text.push_str(
-        "\tchain forward {\n\
-         \t\ttype filter hook forward priority filter; policy accept;\n\
-         \t\tct state invalid drop\n\
-         \t\tct state related meta l4proto { icmp, ipv6-icmp } accept\n\
-         \t\tct original ip saddr vmap @egress-ip\n\
-         \t\tct original ip6 saddr vmap @egress-ip6\n\
-         \t\tct reply ip saddr vmap @ingress-ip\n\
-         \t\tct reply ip6 saddr vmap @ingress-ip6\n\
-         \t}\n\
-         \tchain input {\n\
-         \t\ttype filter hook input priority filter; policy accept;\n\
-         \t\tct state related meta l4proto { icmp, ipv6-icmp } accept\n\
-         \t\tct original ip saddr vmap @egress-ip\n\
-         \t\tct original ip6 saddr vmap @egress-ip6\n\
-         \t}\n\
-         }\n",
-    );
+    text.push_str(HOOKS);
     text
 }
+
+/// What pods send to each other and to the outside passes forward; what they send to the node
+/// itself, where DNS is answered, passes input. The node's own connections to pods, the kubelet's
+/// probes among them, leave by output, which is not hooked, and their replies are let in.
+///
+/// A packet of no connection cannot be judged; an ICMP error belongs to one that was allowed.
+const HOOKS: &str = "\
+\tchain prerouting {
+\t\ttype filter hook prerouting priority mangle; policy accept;
+\t\tct state != established accept
+\t\tct direction reply fib daddr type local accept
+\t\tct original ip saddr vmap @egress-ip
+\t\tct original ip6 saddr vmap @egress-ip6
+\t\tct reply ip saddr vmap @ingress-ip
+\t\tct reply ip6 saddr vmap @ingress-ip6
+\t}
+\tchain forward {
+\t\ttype filter hook forward priority filter; policy accept;
+\t\tct state invalid drop
+\t\tct state != new accept
+\t\tct original ip saddr vmap @egress-ip
+\t\tct original ip6 saddr vmap @egress-ip6
+\t\tct reply ip saddr vmap @ingress-ip
+\t\tct reply ip6 saddr vmap @ingress-ip6
+\t}
+\tchain input {
+\t\ttype filter hook input priority filter; policy accept;
+\t\tct state != new accept
+\t\tct original ip saddr vmap @egress-ip
+\t\tct original ip6 saddr vmap @egress-ip6
+\t}
+}
+";
 
 /// The side of the isolated pod that a chain guards.
 #[derive(Clone, Copy)]

@@ -1,5 +1,5 @@
-//! The rendered table, followed word by word as the kernel would for the first packet of a
-//! connection. A word that it does not know is a failure, not a guess.
+//! The rendered table, followed word by word as the kernel would for a packet from the client of
+//! a connection. A word that it does not know is a failure, not a guess.
 
 use std::net::IpAddr;
 
@@ -17,22 +17,27 @@ enum Verdict {
     Refuse,
 }
 
-/// Whether a connection between two other hosts passes the forward hook.
+/// Whether the first packet of a connection between two other hosts passes.
 pub(super) fn forwards(table: &str, connection: Connection) -> bool {
-    follow(table, "forward", connection) != Verdict::Refuse
+    follow(table, "forward", "new", connection) != Verdict::Refuse
 }
 
-/// Whether a connection to the node passes the input hook.
+/// Whether the client's later packets pass, to whom ever.
+pub(super) fn keeps(table: &str, connection: Connection) -> bool {
+    follow(table, "prerouting", "established", connection) != Verdict::Refuse
+}
+
+/// Whether the first packet of a connection to the node passes.
 pub(super) fn takes_in(table: &str, connection: Connection) -> bool {
-    follow(table, "input", connection) != Verdict::Refuse
+    follow(table, "input", "new", connection) != Verdict::Refuse
 }
 
-fn follow(table: &str, chain: &str, connection: Connection) -> Verdict {
+fn follow(table: &str, chain: &str, state: &str, connection: Connection) -> Verdict {
     if chain == "refuse" {
         return Verdict::Refuse;
     }
     for line in block(table, &format!("chain {chain} {{")) {
-        match rule(table, line, connection) {
+        match rule(table, line, state, connection) {
             Verdict::Continue => {}
             Verdict::Return => return Verdict::Continue,
             last => return last,
@@ -50,20 +55,22 @@ fn block<'a>(table: &'a str, heading: &str) -> impl Iterator<Item = &'a str> {
     rest.lines().map(str::trim).take_while(|line| *line != "}")
 }
 
-fn rule(table: &str, line: &str, connection: Connection) -> Verdict {
+fn rule(table: &str, line: &str, state: &str, connection: Connection) -> Verdict {
     let mut words = line.split_whitespace();
     while let Some(word) = words.next() {
         let matches = match word {
             "type" | "comment" => return Verdict::Continue,
             "return" => return Verdict::Return,
             "accept" => return Verdict::Accept,
-            "goto" => return follow(table, words.next().unwrap(), connection),
+            "goto" => return follow(table, words.next().unwrap(), state, connection),
             "meta" => {
                 assert_eq!(words.next(), Some("l4proto"));
                 words.next().unwrap() == protocol(connection.protocol)
             }
             "ct" => match (words.next().unwrap(), words.next().unwrap()) {
-                ("state", "invalid" | "related") => return Verdict::Continue,
+                ("state", "!=") => words.next().unwrap() != state,
+                ("state", only) => only == state,
+                ("direction", only) => only == "original",
                 ("reply", "proto-src") => within(words.next().unwrap(), connection.port),
                 (direction, family) => {
                     assert_eq!(words.next(), Some("saddr"));
@@ -81,7 +88,9 @@ fn rule(table: &str, line: &str, connection: Connection) -> Verdict {
                         "vmap" => {
                             let map = words.next().unwrap().trim_start_matches('@');
                             return match looked_up(table, map, address) {
-                                Some(chain) if same_family => follow(table, chain, connection),
+                                Some(chain) if same_family => {
+                                    follow(table, chain, state, connection)
+                                }
                                 _ => Verdict::Continue,
                             };
                         }

@@ -35,14 +35,17 @@ impl Rules {
         Self { cluster, text }
     }
 
-    /// The verdict, on which the rules and the semantics have to agree.
+    /// The verdict, on which the rules, for the first and for later packets, and the semantics agree.
     fn allow(&self, connection: Connection) -> bool {
         let ruled = interpreter::forwards(&self.text, connection);
+        let kept = interpreter::keeps(&self.text, connection);
         let meant = semantics::allow(&self.cluster, connection);
         assert_eq!(
-            ruled, meant,
+            (ruled, kept),
+            (meant, meant),
             "rules (left) and semantics (right) differ for {connection:?} in\n{}\nof {:#?}",
-            self.text, self.cluster
+            self.text,
+            self.cluster
         );
         ruled
     }
