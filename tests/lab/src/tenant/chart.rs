@@ -1,10 +1,6 @@
 //! What a deployment of the catalogue's PostgreSQL leaves in a namespace.
 
-use std::io::Write;
-
 use data_encoding::BASE64;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Map, Value, json};
 
@@ -76,84 +72,6 @@ impl Chart<'_> {
         );
         self.stamp(&mut policy);
         policy
-    }
-
-    /// Helm's record of the release: JSON, gzipped, base64, in a Secret's base64.
-    pub(super) fn helm_release(&self) -> Value {
-        let record = json!({
-            "name": self.release.name,
-            "namespace": self.namespace,
-            "version": 1,
-            "info": {
-                "first_deployed": "2026-01-05T09:00:00.000000000Z",
-                "last_deployed": "2026-01-05T09:00:00.000000000Z",
-                "deleted": "",
-                "description": "Install complete",
-                "status": "deployed",
-            },
-            "chart": {
-                "metadata": {
-                    "apiVersion": "v2",
-                    "name": "postgresql",
-                    "version": "1.0.12",
-                    "appVersion": "17.5.0",
-                    "description": "PostgreSQL (Postgres) is an open source object-relational database.",
-                    "dependencies": [{ "name": "postgresql", "version": "16.7.11" }],
-                },
-                "values": {},
-                "templates": [],
-            },
-            "config": { "security": { "networkPolicy": { "enabled": self.release.isolated } } },
-            "manifest": "",
-        });
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-        let packed = gzip
-            .write_all(record.to_string().as_bytes())
-            .and_then(|()| gzip.finish());
-        let packed = BASE64.encode(&packed.expect("because memory can be written"));
-        let mut secret = self.secret(
-            &self.helm_release_name(),
-            "helm.sh/release.v1",
-            &[("release", &packed)],
-        );
-        self.label(
-            &mut secret,
-            &[
-                ("name", &self.release.name),
-                ("owner", "helm"),
-                ("status", "deployed"),
-                ("version", "1"),
-                ("modifiedAt", "1767603600"),
-            ],
-        );
-        secret
-    }
-
-    /// Onyxia's note on the release, which Kubernetes removes with Helm's.
-    pub(super) fn onyxia_release(&self, helm_release_uid: &str) -> Value {
-        let mut secret = self.secret(
-            &format!("sh.onyxia.release.v1.{}", self.release.name),
-            "onyxia.sh/release.v1",
-            &[
-                ("catalog", "databases"),
-                ("friendlyName", &self.release.friendly_name),
-                ("owner", self.owner),
-                ("share", "false"),
-            ],
-        );
-        secret["metadata"]["ownerReferences"] = json!([{
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "name": self.helm_release_name(),
-            "uid": helm_release_uid,
-            "controller": true,
-        }]);
-        secret
-    }
-
-    /// The name of the first revision's Secret.
-    pub(super) fn helm_release_name(&self) -> String {
-        format!("sh.helm.release.v1.{}.v1", self.release.name)
     }
 
     fn password_secret(&self) -> Value {
@@ -267,7 +185,7 @@ impl Chart<'_> {
         spec["template"]["spec"]["containers"][0]["args"] = arguments.into();
     }
 
-    fn secret(&self, name: &str, kind: &str, data: &[(&str, &str)]) -> Value {
+    pub(super) fn secret(&self, name: &str, kind: &str, data: &[(&str, &str)]) -> Value {
         let data: Map<String, Value> = data
             .iter()
             .map(|(key, value)| ((*key).to_owned(), BASE64.encode(value.as_bytes()).into()))
@@ -281,7 +199,7 @@ impl Chart<'_> {
         })
     }
 
-    fn label(&self, object: &mut Value, labels: &[(&str, &str)]) {
+    pub(super) fn label(&self, object: &mut Value, labels: &[(&str, &str)]) {
         for (name, value) in labels {
             object["metadata"]["labels"][*name] = (*value).into();
         }
@@ -299,8 +217,6 @@ impl Chart<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-
     use super::*;
 
     fn chart(release: &Release) -> Chart<'_> {
@@ -359,29 +275,6 @@ mod tests {
             .decode(data["postgres-port"].as_str().unwrap().as_bytes())
             .unwrap();
         assert_eq!(port, [0xe7, 0x8d, 0xf6]);
-    }
-
-    #[test]
-    fn helms_record_can_be_unpacked() {
-        let release = Release::named("postgresql-1");
-        let secret = chart(&release).helm_release();
-        let mut bytes = secret["data"]["release"]
-            .as_str()
-            .unwrap()
-            .as_bytes()
-            .to_vec();
-        for _ in 0..2 {
-            bytes = BASE64.decode(&bytes).unwrap();
-        }
-        let mut text = String::new();
-        flate2::read::GzDecoder::new(&bytes[..])
-            .read_to_string(&mut text)
-            .unwrap();
-        let record: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(
-            (&record["name"], &record["info"]["status"]),
-            (&json!("postgresql-1"), &json!("deployed"))
-        );
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod namespace;
 mod play;
 mod pod;
 mod random;
+mod records;
 mod release;
 mod session;
 mod snapshot;

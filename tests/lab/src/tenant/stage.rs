@@ -107,7 +107,12 @@ impl Stage {
             self.0.kubeconfig.as_os_str().to_owned(),
         ];
         line.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
-        Program::new(line, &[], self.0.scratch.path())
+        let program = Program::new(line, &[], self.0.scratch.path());
+        if self.0.lab {
+            program
+        } else {
+            as_at_home(program)
+        }
     }
 
     /// The image that pods of a story run: a shell, coreutils and PostgreSQL's programs.
@@ -142,20 +147,17 @@ impl Stage {
         let kubectl = which("kubectl");
         let scratch = scratch();
         // A copy with this one context, so that nothing can reach another one by accident.
-        let mut view = Program::new(
-            [
-                kubectl.as_os_str(),
-                OsStr::new("config"),
-                OsStr::new("view"),
-                OsStr::new("--raw"),
-                OsStr::new("--flatten"),
-                OsStr::new("--minify"),
-                OsStr::new("--context"),
-                OsStr::new(context),
-            ],
-            &[],
-            Path::new(&env::var_os("HOME").unwrap_or_else(|| "/".into())),
-        );
+        let line = [
+            "config",
+            "view",
+            "--raw",
+            "--flatten",
+            "--minify",
+            "--context",
+            context,
+        ];
+        let line = std::iter::once(kubectl.as_os_str()).chain(line.map(OsStr::new));
+        let mut view = as_at_home(Program::new(line, &[], scratch.path()));
         if let Some(kubeconfig) = env::var_os("KUBECONFIG") {
             view = view.env("KUBECONFIG", kubeconfig);
         }
@@ -180,6 +182,16 @@ impl Stage {
             cluster: OnceLock::new(),
         }))
     }
+}
+
+/// With one's own PATH and HOME: a cluster of one's own may need a credential program from there.
+fn as_at_home(mut program: Program) -> Program {
+    for name in ["PATH", "HOME"] {
+        if let Some(value) = env::var_os(name) {
+            program = program.env(name, value);
+        }
+    }
+    program
 }
 
 fn is_true(variable: &str) -> bool {
