@@ -1,4 +1,43 @@
-//! Real servers for the tests.
+//! Real servers for the tests: a Kubernetes cluster with a real node, tenants and databases.
+//!
+//! A [`Lab`] is a cluster of one node in network, mount, pid and cgroup namespaces of its own on
+//! this machine. `cargo xtask lab up` starts one, tests find it with [`Lab::from_env`], and several
+//! may run side by side. Everything that a lab is made of ends with its first process.
+//!
+//! - what is needed first: `packages` (of the machine), `tools` (the servers, built with Go),
+//!   `image` (of all pods), kept in the cache of `directories`
+//! - the cluster: `pki`, `kubeconfig`, `control_plane`, `node`, each started as a `part`
+//! - around it: [`init`] (the first process), `cgroup`, `mounts`, `network`, `state`
+//! - on it: [`policy`] (enforces NetworkPolicies), [`tenant`] (namespaces, users and databases)
 
+mod cgroup;
+mod command;
+mod control_plane;
+mod directories;
+mod image;
+pub mod init;
+mod kubeconfig;
+mod lab;
+mod layout;
+mod lock;
+mod mounts;
+mod name;
+mod network;
+mod node;
+mod packages;
+mod part;
+mod pki;
 pub mod policy;
+mod process;
+mod progress;
+mod state;
 pub mod tenant;
+mod tools;
+
+pub use image::IMAGE;
+pub use lab::{
+    DownError, FindError, LAB_VARIABLE, Lab, Outcome, PartStatus, Status, UpError, down,
+};
+pub use name::{InvalidName, LabName};
+pub use part::{Condition, Report};
+pub use progress::{Event, Progress};

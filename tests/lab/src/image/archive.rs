@@ -1,0 +1,159 @@
+//! A root file system wrapped as an OCI image archive, the form that `ctr images import` takes.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+
+use ring::digest::{Context, SHA256};
+use serde_json::{Value, json};
+
+/// Where programs are looked for in a container.
+const PATH: &str =
+    "/usr/lib/postgresql/current/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Writes the archive of an image named `name` with `layer`, a tar, as its only layer.
+/// `architecture` is Go's word for it, which is Debian's too.
+pub(super) fn write(
+    mut layer: File,
+    name: &str,
+    architecture: &str,
+    archive: impl Write,
+) -> io::Result<()> {
+    let (layer_digest, layer_size) = digest_of(&mut layer)?;
+    layer.rewind()?;
+    let config = json!({
+        "architecture": architecture,
+        "os": "linux",
+        "config": {
+            "Env": [format!("PATH={PATH}"), "LANG=C.UTF-8"],
+            // What a pod of no purpose does; the node's pause container is one.
+            "Cmd": ["sleep", "infinity"],
+        },
+        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{layer_digest}")] },
+    })
+    .to_string();
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": descriptor("application/vnd.oci.image.config.v1+json", config.as_bytes()),
+        "layers": [{
+            "mediaType": "application/vnd.oci.image.layer.v1.tar",
+            "digest": format!("sha256:{layer_digest}"),
+            "size": layer_size,
+        }],
+    })
+    .to_string();
+    let mut named =
+        descriptor("application/vnd.oci.image.manifest.v1+json", manifest.as_bytes());
+    named["annotations"] = json!({ "io.containerd.image.name": name });
+    let index = json!({ "schemaVersion": 2, "manifests": [named] }).to_string();
+
+    let mut tar = tar::Builder::new(archive);
+    append(&mut tar, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    append(&mut tar, "index.json", index.as_bytes())?;
+    for text in [&manifest, &config] {
+        append(&mut tar, &format!("blobs/sha256/{}", hex_digest(text.as_bytes())), text.as_bytes())?;
+    }
+    let path = format!("blobs/sha256/{layer_digest}");
+    tar.append_data(&mut header(layer_size), path, layer)?;
+    tar.into_inner()?.flush()
+}
+
+fn descriptor(media_type: &str, content: &[u8]) -> Value {
+    json!({
+        "mediaType": media_type,
+        "digest": format!("sha256:{}", hex_digest(content)),
+        "size": content.len(),
+    })
+}
+
+fn append(tar: &mut tar::Builder<impl Write>, path: &str, content: &[u8]) -> io::Result<()> {
+    tar.append_data(&mut header(content.len() as u64), path, content)
+}
+
+/// The same for every file: two archives of one root file system are equal.
+fn header(size: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(size);
+    header.set_mode(0o644);
+    header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
+    header
+}
+
+fn hex_digest(content: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(ring::digest::digest(&SHA256, content).as_ref())
+}
+
+fn digest_of(file: &mut File) -> io::Result<(String, u64)> {
+    let mut context = Context::new(&SHA256);
+    let mut buffer = vec![0; 1 << 20];
+    let mut size = 0;
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((data_encoding::HEXLOWER.encode(context.finish().as_ref()), size));
+        }
+        context.update(&buffer[..read]);
+        size += read as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// Path and content of every file of a tar, read by somebody else's code.
+    fn files(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
+        tar::Archive::new(archive)
+            .entries()
+            .unwrap()
+            .map(|entry| {
+                let mut entry = entry.unwrap();
+                let path = entry.path().unwrap().to_str().unwrap().to_owned();
+                let mut content = Vec::new();
+                entry.read_to_end(&mut content).unwrap();
+                (path, content)
+            })
+            .collect()
+    }
+
+    fn image(layer: &[u8]) -> Vec<u8> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(layer).unwrap();
+        file.rewind().unwrap();
+        let mut archive = Vec::new();
+        write(file, "docker.io/lab/test:1", "arm64", &mut archive).unwrap();
+        archive
+    }
+
+    #[test]
+    fn every_reference_leads_to_a_blob_with_that_digest_and_size() {
+        let archive = files(&image(b"layer"));
+        let blob = |reference: &Value| {
+            let digest = reference["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap();
+            let content = &archive[&format!("blobs/sha256/{digest}")];
+            assert_eq!(hex_digest(content), digest);
+            assert_eq!(reference["size"].as_u64().unwrap(), content.len() as u64);
+            content.clone()
+        };
+        let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
+
+        let index = json(&archive["index.json"]);
+        let named = &index["manifests"][0];
+        assert_eq!(named["annotations"]["io.containerd.image.name"], "docker.io/lab/test:1");
+        let manifest = json(&blob(named));
+        assert_eq!(blob(&manifest["layers"][0]), b"layer");
+        let config = json(&blob(&manifest["config"]));
+        assert_eq!(config["rootfs"]["diff_ids"][0], manifest["layers"][0]["digest"]);
+        assert_eq!(config["architecture"], "arm64");
+        assert_eq!(archive.len(), 5);
+    }
+
+    #[test]
+    fn the_same_layer_makes_the_same_archive() {
+        assert_eq!(image(b"one"), image(b"one"));
+        assert_ne!(image(b"one"), image(b"two"));
+    }
+}

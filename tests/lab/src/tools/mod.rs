@@ -1,0 +1,12 @@
+//! The lab's servers, built from the Go modules in `tests/tools` into the cache.
+//!
+//! A module's binaries are in one folder, named by everything that could change them. A binary
+//! that somebody else provides (`TEST_ASSET_KUBE_APISERVER`, `KUBEBUILDER_ASSETS`) wins.
+
+mod go;
+mod programs;
+
+pub use go::Error;
+pub(crate) use go::{Go, build, find_go};
+pub(crate) use programs::needs_build;
+pub use programs::Programs;
