@@ -1,4 +1,7 @@
-use std::{fs, io, path::{Path, PathBuf}};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use thiserror::Error;
 
@@ -17,7 +20,10 @@ pub struct FileError {
 /// # Errors
 /// [`FileError`], with the path.
 pub fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
-    fs::read(path).map_err(|source| FileError { path: path.to_owned(), source })
+    fs::read(path).map_err(|source| FileError {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Reads a whole file as UTF-8.
@@ -25,5 +31,8 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
 /// # Errors
 /// [`FileError`], with the path; text that is not UTF-8 is one too.
 pub fn read_text(path: &Path) -> Result<String, FileError> {
-    fs::read_to_string(path).map_err(|source| FileError { path: path.to_owned(), source })
+    fs::read_to_string(path).map_err(|source| FileError {
+        path: path.to_owned(),
+        source,
+    })
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub use environment::{Environment, Variable, VARIABLES};
+pub use environment::{Environment, VARIABLES, Variable};
 pub use file::{FileError, read_file, read_text};
 pub use process::{ChildError, ChildOutput, Interrupt, Program};
 pub use streams::{Captured, Streams};
@@ -51,7 +51,10 @@ impl World {
     }
 
     /// A closed world for unit tests; what is printed into it is found in [`Captured`].
-    pub fn test<'a>(now: Timestamp, variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Captured) {
+    pub fn test<'a>(
+        now: Timestamp,
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> (Self, Captured) {
         let (streams, captured) = Streams::captured();
         let world = Self {
             environment: Environment::of(variables),

@@ -94,8 +94,15 @@ impl Program {
 
     /// Adds variables to its environment.
     #[must_use]
-    pub fn variables<'a>(mut self, variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        self.variables.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+    pub fn variables<'a>(
+        mut self,
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        self.variables.extend(
+            variables
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into())),
+        );
         self
     }
 
@@ -117,9 +124,17 @@ impl Program {
             .args(&self.arguments)
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .stdin(if self.interactive { Stdio::inherit() } else { Stdio::null() })
+            .stdin(if self.interactive {
+                Stdio::inherit()
+            } else {
+                Stdio::null()
+            })
             .stdout(Stdio::piped())
-            .stderr(if on_terminal { Stdio::inherit() } else { Stdio::piped() })
+            .stderr(if on_terminal {
+                Stdio::inherit()
+            } else {
+                Stdio::piped()
+            })
             .kill_on_drop(true)
             .spawn()
             .map_err(|source| self.failed(source))?
@@ -148,7 +163,10 @@ impl Program {
 impl super::World {
     /// A program, with this world's environment.
     pub fn program(&self, program: &OsStr) -> Program {
-        let variables = self.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let variables = self
+            .environment
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         Program {
             program: program.to_owned(),
             arguments: Vec::new(),
@@ -178,7 +196,12 @@ impl super::World {
         };
         #[cfg(not(unix))]
         let source = match command.status() {
-            Ok(status) => return Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
+            Ok(status) => {
+                return Ok(status
+                    .code()
+                    .and_then(|code| u8::try_from(code).ok())
+                    .unwrap_or(1));
+            }
             Err(source) => source,
         };
         Err(ChildError {

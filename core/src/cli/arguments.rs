@@ -1,0 +1,163 @@
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
+
+use super::DisplayName;
+use crate::{report::Kind, world::World};
+
+/// What came of reading the command line.
+#[derive(Debug)]
+pub enum Parsed<A> {
+    /// Arguments to act on.
+    Arguments(A),
+    /// Help, a version or a usage error was printed; this is the exit code.
+    Printed(u8),
+}
+
+/// Reads the command line. A first word that is no verb of the tool stands after `implied`, so
+/// that the shortest form of a tool's main verb needs no verb at all.
+pub fn parse<A: CommandFactory + FromArgMatches>(
+    world: &World,
+    name: &DisplayName,
+    arguments: impl IntoIterator<Item = OsString>,
+    implied: Option<&str>,
+) -> Parsed<A> {
+    let mut command = A::command().bin_name(name.as_str()).no_binary_name(true);
+    command.build();
+    let mut arguments: Vec<OsString> = arguments.into_iter().skip(1).collect();
+    if let Some(verb) = implied
+        && lacks_verb(&command, &arguments)
+    {
+        arguments.insert(0, verb.into());
+    }
+    let parsed = command
+        .try_get_matches_from_mut(arguments)
+        .and_then(|matches| A::from_arg_matches(&matches));
+    match parsed {
+        Ok(parsed) => Parsed::Arguments(parsed),
+        Err(error) => {
+            let text = error.render().to_string();
+            match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                    // Nobody is left to tell if standard output does not take a help page.
+                    let _ = world.streams().data(&text);
+                    Parsed::Printed(0)
+                }
+                _ => {
+                    world.streams().talk(text.trim_end());
+                    Parsed::Printed(Kind::Usage.exit_code())
+                }
+            }
+        }
+    }
+}
+
+/// Whether no verb is named: the first word that is not a flag, nor a flag's value, is none of
+/// them. A line that only asks for help or the version needs none.
+fn lacks_verb(command: &clap::Command, arguments: &[OsString]) -> bool {
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        let Some(text) = word.to_str() else {
+            return true;
+        };
+        match text {
+            "--" => return true,
+            "-h" | "--help" | "--version" => return false,
+            _ if text.len() > 1 && text.starts_with('-') => {
+                match flag(command, text) {
+                    // A flag that only the implied verb knows.
+                    None => return true,
+                    Some(known) if takes_next_word(known, text) => {
+                        words.next();
+                    }
+                    Some(_) => {}
+                }
+            }
+            verb => return command.find_subcommand(verb).is_none() && verb != "help",
+        }
+    }
+    !arguments.is_empty()
+}
+
+fn flag<'a>(command: &'a clap::Command, word: &str) -> Option<&'a clap::Arg> {
+    let named = |argument: &&clap::Arg| match word.strip_prefix("--") {
+        Some(long) => {
+            let long = long.split('=').next().unwrap_or(long);
+            argument.get_long() == Some(long)
+        }
+        None => argument.get_short() == word.chars().nth(1),
+    };
+    command.get_arguments().find(named)
+}
+
+fn takes_next_word(argument: &clap::Arg, word: &str) -> bool {
+    let required = argument
+        .get_num_args()
+        .is_some_and(|count| count.min_values() > 0);
+    let attached = word.contains('=') || (!word.starts_with("--") && word.chars().count() > 2);
+    argument.get_action().takes_values() && required && !attached
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Parser, Subcommand};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Tool {
+        #[arg(short, long, global = true)]
+        namespace: Option<String>,
+        #[arg(short, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+        verbose: Option<String>,
+        #[command(subcommand)]
+        verb: Verb,
+    }
+
+    #[derive(Subcommand)]
+    enum Verb {
+        Grant {
+            what: String,
+            #[arg(long)]
+            with: Option<String>,
+        },
+        List,
+    }
+
+    #[test]
+    fn a_verb_is_implied_only_where_none_is_named() {
+        let mut command = Tool::command();
+        command.build();
+        let lacks = |line: &str| {
+            lacks_verb(
+                &command,
+                &line
+                    .split_whitespace()
+                    .map(OsString::from)
+                    .collect::<Vec<_>>(),
+            )
+        };
+        for line in [
+            "postgres --with x",
+            "-n list postgres",
+            "--namespace=list postgres",
+            "--with x postgres",
+            "-nlist postgres",
+            "-v postgres",
+            "-- list",
+        ] {
+            assert!(lacks(line), "{line}");
+        }
+        for line in [
+            "list",
+            "-n x list",
+            "--namespace x grant postgres",
+            "--help",
+            "help grant",
+            "",
+            "--version",
+        ] {
+            assert!(!lacks(line), "{line}");
+        }
+    }
+}

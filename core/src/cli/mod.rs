@@ -1,0 +1,16 @@
+//! Arguments, output and exit codes, the same for every tool.
+//!
+//! - [`ConnectionArgs`], [`OutputArgs`], [`DryRunArgs`], [`ConfirmArgs`]: flattened groups.
+//! - [`DisplayName`]: how this start of the program is spelled, for help pages and hints.
+//! - [`parse`]: arguments to a typed struct, with an implied verb; [`Shell`]: an
+//!   outcome or a failure to streams and exit code.
+
+mod arguments;
+mod connection;
+mod display_name;
+mod shell;
+
+pub use arguments::{Parsed, parse};
+pub use connection::ConnectionArgs;
+pub use display_name::DisplayName;
+pub use shell::{ConfirmArgs, DryRun, DryRunArgs, OutputArgs, Shell, interruptible};

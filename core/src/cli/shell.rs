@@ -1,0 +1,164 @@
+use std::future::Future;
+
+use clap::{Args, ValueEnum};
+
+use crate::{
+    report::{Failure, Format, Kind, Outcome, render},
+    world::{Interrupt, World},
+};
+
+/// The form of the result.
+#[derive(Args, Clone, Debug)]
+pub struct OutputArgs {
+    /// Output: wide, json, yaml, name or jsonpath=EXPRESSION
+    #[arg(
+        short,
+        long,
+        global = true,
+        default_value = "table",
+        hide_default_value = true,
+        value_name = "FORMAT"
+    )]
+    pub output: Format,
+}
+
+/// How far a command goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    /// All the way.
+    #[default]
+    None,
+    /// Nothing is sent that writes; what would be written is printed.
+    Client,
+    /// Writes are sent as dry runs, so that the server's own checks speak.
+    Server,
+}
+
+/// How far the command goes, and whether differences count.
+#[derive(Args, Clone, Debug)]
+pub struct DryRunArgs {
+    /// Only print what would be done (client), or let the servers check it too (server)
+    #[arg(
+        long,
+        value_enum,
+        default_value = "none",
+        value_name = "none|client|server"
+    )]
+    pub dry_run: DryRun,
+    /// Exit with 7 when something was, or would be, different
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// Whether questions are answered beforehand.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct ConfirmArgs {
+    /// Answer every question with yes
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+impl ConfirmArgs {
+    /// Asks before something that needs a person's word. Without a person the question is an
+    /// error that names the flag.
+    ///
+    /// # Errors
+    /// Nobody is there to answer, or the answer is no.
+    pub fn ask(self, world: &World, question: &str) -> Result<(), Failure> {
+        if self.yes {
+            return Ok(());
+        }
+        match world.streams().ask(&format!("{question} [y/N] ")) {
+            Some(answer) if matches!(answer.to_lowercase().as_str(), "y" | "yes") => Ok(()),
+            Some(_) => {
+                Err(Failure::new(Kind::Failed, "not confirmed").state("nothing was changed"))
+            }
+            None => Err(
+                Failure::new(Kind::Usage, format!("{question} Nobody is there to answer"))
+                    .state("nothing was changed")
+                    .next("the same command with --yes"),
+            ),
+        }
+    }
+}
+
+/// Runs a tool's verbs: the runtime, the streams and the exit code.
+#[derive(Debug)]
+pub struct Shell<'a> {
+    /// What the program may touch.
+    pub world: &'a World,
+    /// The form of results.
+    pub format: Format,
+}
+
+impl Shell<'_> {
+    /// Runs a use case to its end and returns the exit code. Its outcome goes to standard output,
+    /// a failure to standard error.
+    pub fn run<O: Outcome>(
+        &self,
+        use_case: impl Future<Output = Result<O, Failure>>,
+        verdict: impl FnOnce(&O) -> Option<Kind>,
+    ) -> u8 {
+        let result = block_on(use_case).and_then(|outcome| {
+            let text = render(&outcome, &self.format).map_err(|error| {
+                Failure::new(Kind::Failed, "the result cannot be shown").caused_by(&error)
+            })?;
+            self.print(&text)?;
+            Ok(verdict(&outcome))
+        });
+        self.exit(result)
+    }
+
+    /// Runs a use case that prints by itself, or becomes another program.
+    pub fn run_raw(&self, use_case: impl Future<Output = Result<u8, Failure>>) -> u8 {
+        match block_on(use_case) {
+            Ok(code) => code,
+            Err(failure) => self.exit(Err(failure)),
+        }
+    }
+
+    fn print(&self, text: &str) -> Result<(), Failure> {
+        self.world.streams().data(text).map_err(|error| {
+            Failure::new(Kind::Failed, "standard output cannot be written to")
+                .caused_by(&error)
+                .state("the command itself was carried out")
+        })
+    }
+
+    fn exit(&self, result: Result<Option<Kind>, Failure>) -> u8 {
+        match result {
+            Ok(kind) => kind.map_or(0, Kind::exit_code),
+            Err(failure) => {
+                self.world.streams().talk(&failure.to_string());
+                failure.kind().exit_code()
+            }
+        }
+    }
+}
+
+/// Lets a piece of work be interrupted: a signal ends it where it waits, and becomes a failure, so
+/// that the caller can clean up.
+///
+/// # Errors
+/// Those of the work, or the signal as a failure of kind 130 or 143.
+pub async fn interruptible<T>(
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        result = work => result,
+        signal = Interrupt::wait() => Err(match signal {
+            Ok(signal) => Failure::new(signal.into(), "interrupted"),
+            Err(error) => Failure::new(Kind::Failed, "signals cannot be listened for").caused_by(&error),
+        }),
+    }
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Failure::new(Kind::Failed, "the runtime cannot be started").caused_by(&error)
+        })?
+        .block_on(work)
+}

@@ -1,0 +1,141 @@
+use datalab_core::{
+    cluster::{Cluster, api::api::core::v1::Service},
+    report::{self, Failure},
+    words::Namespace,
+};
+use futures::future::try_join_all;
+
+use super::{Database, Wanted, names::names};
+
+/// All databases of a namespace, by name.
+pub(crate) async fn all(
+    cluster: &Cluster,
+    namespace: &Namespace,
+) -> Result<Vec<Database>, Failure> {
+    let services = cluster.list::<Service>(namespace, "").await?;
+    let mut databases: Vec<Database> = services
+        .iter()
+        .filter_map(|service| Database::behind(namespace, service))
+        .collect();
+    databases.sort_by(|a, b| (&a.name, &a.service).cmp(&(&b.name, &b.service)));
+    // Two Services of one chart may lead to the same pods; the shortest name is the chart's own.
+    databases.dedup_by(|later, earlier| later.selector == earlier.selector);
+    Ok(databases)
+}
+
+/// The one database that is meant.
+///
+/// # Errors
+/// None, or more than one, fits: the failure lists what there is; nothing is ever picked.
+pub(crate) async fn find(
+    cluster: &Cluster,
+    namespace: &Namespace,
+    wanted: &Wanted,
+) -> Result<Database, Failure> {
+    choose(cluster, namespace, wanted, all(cluster, namespace).await?).await
+}
+
+/// As [`find`], among databases that were listed before.
+pub(crate) async fn choose(
+    cluster: &Cluster,
+    namespace: &Namespace,
+    wanted: &Wanted,
+    databases: Vec<Database>,
+) -> Result<Database, Failure> {
+    let Some(name) = &wanted.name else {
+        return match <[Database; 1]>::try_from(databases) {
+            Ok([database]) => Ok(database),
+            Err(databases) if databases.is_empty() => Err(none(namespace, wanted)),
+            Err(databases) => Err(several(cluster, namespace, wanted, databases).await),
+        };
+    };
+    let fits = |database: &&Database| {
+        [&database.name, &database.release, &database.service].contains(&name)
+    };
+    let mut by_name: Vec<Database> = databases.iter().filter(fits).cloned().collect();
+    if by_name.is_empty() {
+        let all_names =
+            try_join_all(databases.iter().map(|database| names(cluster, database))).await?;
+        by_name = databases
+            .iter()
+            .zip(&all_names)
+            .filter(|(_, names)| names.friendly_name.as_ref() == Some(name))
+            .map(|(database, _)| database.clone())
+            .collect();
+    }
+    match <[Database; 1]>::try_from(by_name) {
+        Ok([database]) => Ok(database),
+        Err(fitting) if fitting.is_empty() && databases.is_empty() => Err(none(namespace, wanted)),
+        Err(fitting) if fitting.is_empty() => Err(listed(
+            cluster,
+            Failure::new(
+                report::Kind::NotFound,
+                format!("no release, Service or friendly name {name:?} among the postgres databases of namespace {namespace}"),
+            ),
+            wanted,
+            databases,
+        )
+        .await),
+        Err(fitting) => Err(several(cluster, namespace, wanted, fitting).await),
+    }
+}
+
+fn none(namespace: &Namespace, wanted: &Wanted) -> Failure {
+    Failure::new(
+        report::Kind::NotFound,
+        format!("no {} database in namespace {namespace}", wanted.kind),
+    )
+    .detail("looked for Services with port 5432 or a port named postgres, and a selector")
+    .state("nothing was changed")
+    .next(format!("kubectl get services -n {namespace}"))
+}
+
+async fn several(
+    cluster: &Cluster,
+    namespace: &Namespace,
+    wanted: &Wanted,
+    databases: Vec<Database>,
+) -> Failure {
+    let failure = Failure::new(
+        report::Kind::NotFound,
+        format!(
+            "{} {} databases fit in namespace {namespace}; name one of them",
+            databases.len(),
+            wanted.kind
+        ),
+    );
+    listed(cluster, failure, wanted, databases).await
+}
+
+async fn listed(
+    cluster: &Cluster,
+    failure: Failure,
+    wanted: &Wanted,
+    databases: Vec<Database>,
+) -> Failure {
+    let kind = wanted.kind;
+    let mut failure = failure.state("nothing was changed");
+    for database in &databases {
+        // The list is a courtesy: a name that cannot be read is left out.
+        let friendly = names(cluster, database)
+            .await
+            .ok()
+            .and_then(|names| names.friendly_name);
+        let friendly = friendly
+            .map(|name| format!(", called {name:?}"))
+            .unwrap_or_default();
+        let made = database
+            .created
+            .as_ref()
+            .map(|time| format!(", made {}", time.0))
+            .unwrap_or_default();
+        failure = failure.detail(format!(
+            "{kind}/{} (release {}{friendly}{made})",
+            database.name, database.release
+        ));
+    }
+    match databases.first() {
+        Some(first) => failure.next(format!("the same command with {kind}/{}", first.name)),
+        None => failure,
+    }
+}

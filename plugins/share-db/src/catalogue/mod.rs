@@ -1,0 +1,21 @@
+//! What the platform's catalogue put into a namespace: databases, found and told apart.
+//!
+//! - [`Wanted`]: what the command line asks for, `KIND[/NAME]`.
+//! - [`Database`]: one database, with the Service that leads to it.
+//! - [`find`]: exactly one, or a failure that lists what there is.
+//! - [`Primary`]: the pod that takes writes, and who owns it.
+//! - [`superuser`]: the credential with which roles are made.
+
+mod database;
+mod find;
+mod names;
+mod primary;
+mod superuser;
+mod wanted;
+
+pub(crate) use database::{Database, Engine};
+pub(crate) use find::{all, choose, find};
+pub(crate) use names::{CatalogueNames, names};
+pub(crate) use primary::{Primary, primary, wait_for_primary};
+pub(crate) use superuser::superuser;
+pub(crate) use wanted::Wanted;

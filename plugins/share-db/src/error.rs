@@ -1,0 +1,66 @@
+//! From what went wrong to what a person reads: kind, hints, exit code.
+
+use datalab_core::report::{Failure, Kind};
+
+use crate::postgres::{LockError, LoginError, ReachError, SqlError, WithdrawError};
+
+impl From<LoginError> for Failure {
+    fn from(error: LoginError) -> Self {
+        let kind = match error {
+            LoginError::Forward(inner) => return inner.into(),
+            LoginError::Refused { .. } => Kind::Refused,
+            LoginError::NoDatabase { .. } => Kind::NotFound,
+            LoginError::Tls { .. } => Kind::Failed,
+            LoginError::TooManyConnections { .. }
+            | LoginError::NotReady { .. }
+            | LoginError::TimedOut
+            | LoginError::Broken { .. } => Kind::Unreachable,
+        };
+        Self::new(kind, "cannot log in to the database").caused_by(&error)
+    }
+}
+
+impl From<SqlError> for Failure {
+    fn from(error: SqlError) -> Self {
+        let lost = error.source.is_closed() || error.source.code().is_none();
+        let kind = if lost {
+            Kind::Unreachable
+        } else {
+            Kind::Failed
+        };
+        Self::new(kind, "the database did not carry out a statement")
+            .caused_by(&error)
+            .detail(format!("statement: {}", error.statement))
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Busy => {
+                Self::new(Kind::Conflict, error.to_string()).next("the same command again")
+            }
+            LockError::Login(error) => error.into(),
+            LockError::Sql(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReachError> for Failure {
+    fn from(error: ReachError) -> Self {
+        match error {
+            ReachError::Login(error) => error.into(),
+            ReachError::Sql(error) => error.into(),
+        }
+    }
+}
+
+impl From<WithdrawError> for Failure {
+    fn from(error: WithdrawError) -> Self {
+        match error {
+            WithdrawError::Login(error) => error.into(),
+            WithdrawError::Sql(error) => error.into(),
+            WithdrawError::NoHeir(_) => Self::new(Kind::Usage, error.to_string()),
+        }
+    }
+}

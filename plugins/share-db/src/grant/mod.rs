@@ -1,0 +1,55 @@
+//! `grant`: one share, made or brought to its terms.
+//!
+//! 1. [`survey`]: everything is read, every problem found; nothing is written.
+//! 2. [`write`]: Secret by create → login and privileges in one transaction → proof by logging in →
+//!    Role → policy → RoleBinding, which publishes. One writer at a time, under the share lock. What
+//!    was made before a failure is removed again in reverse order.
+//! 3. [`proof`]: what the grantee can do now, asked of the API server and of the database.
+
+mod proof;
+mod request;
+mod survey;
+mod undo;
+mod write;
+
+pub(crate) use proof::{LoginProof, Proof};
+pub(crate) use request::{DEFAULT_CONNECTION_LIMIT, ExpiryAsked, GrantRequest};
+pub(crate) use survey::Survey;
+pub(crate) use write::{Action, Verb as ActionVerb, Written};
+
+use datalab_core::{
+    cli::DryRun,
+    report::{Failure, Kind},
+};
+
+use crate::{desk::Desk, outcome::Granted};
+
+/// Carries the request out.
+///
+/// # Errors
+/// The survey found a reason not to begin (nothing was changed), or a write failed (what was made
+/// was removed again, or the failure names what remains and the command that goes on).
+pub(crate) async fn grant(desk: &Desk<'_>, request: &GrantRequest) -> Result<Granted, Failure> {
+    let survey = survey::survey(desk, request).await.map_err(untouched)?;
+    survey.confirm(desk, request).map_err(untouched)?;
+    let written = match request.dry_run {
+        DryRun::Client => survey.as_planned(),
+        DryRun::Server => write::try_out(desk, &survey).await.map_err(untouched)?,
+        DryRun::None if survey.is_unchanged() => survey.as_planned(),
+        DryRun::None => write::write(desk, &survey).await?,
+    };
+    let proof = match request.dry_run {
+        DryRun::None => proof::prove(desk, &survey, written.login_proof).await,
+        _ => Proof::default(),
+    };
+    Ok(Granted::new(desk.name, request, &survey, written, proof))
+}
+
+/// Says that nothing was changed, where the failure does not say so yet.
+fn untouched(failure: Failure) -> Failure {
+    if failure.has_state() || failure.kind() == Kind::Partial {
+        failure
+    } else {
+        failure.state("nothing was changed")
+    }
+}

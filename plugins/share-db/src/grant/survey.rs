@@ -1,0 +1,638 @@
+use datalab_core::{
+    cluster::{
+        Access as ApiAccess,
+        api::api::{
+            core::v1::Secret as SecretObject,
+            networking::v1::NetworkPolicy,
+            rbac::v1::{Role, RoleBinding},
+        },
+    },
+    report::{Failure, Kind},
+    words::Secret,
+};
+
+use super::{
+    request::GrantRequest,
+    write::{Action, Written},
+};
+use crate::{
+    catalogue::{self, CatalogueNames, Database, Engine, Primary},
+    desk::Desk,
+    network::{self, Exposure},
+    postgres::{self, Change, Converged, Credential, Facts, Login, Server, Session, Verifier},
+    share::{self, Address, Grantee, Identity, Terms},
+};
+
+/// Everything that was found out before the first write, and what follows from it.
+pub(crate) struct Survey {
+    pub(crate) database: Database,
+    pub(crate) names: CatalogueNames,
+    pub(crate) primary: Primary,
+    pub(crate) server: Server,
+    pub(crate) superuser: Credential,
+    pub(crate) superuser_secret: String,
+    pub(crate) facts: Facts,
+    /// The role that owns the database; its future tables are opened too.
+    pub(crate) owner: String,
+    pub(crate) identity: Identity,
+    pub(crate) grantee: Grantee,
+    pub(crate) exposure: Exposure,
+    pub(crate) terms: Terms,
+    pub(crate) terms_before: Option<Terms>,
+    pub(crate) login: Login,
+    pub(crate) sql_terms: postgres::Terms,
+    pub(crate) address: Address,
+    /// The password of the share's Secret, or the one it will get.
+    pub(crate) password: Secret<String>,
+    pub(crate) fresh_verifier: Verifier,
+    pub(crate) wanted: Objects,
+    pub(crate) existing: Existing,
+    /// The statements between the database as it is and as it should be.
+    pub(crate) converged: Converged,
+}
+
+/// The objects of the share, as they should be.
+pub(crate) struct Objects {
+    pub(crate) secret: SecretObject,
+    pub(crate) role: Role,
+    pub(crate) binding: RoleBinding,
+    pub(crate) policy: Option<NetworkPolicy>,
+    pub(crate) base_policy: Option<NetworkPolicy>,
+}
+
+/// The objects of the share, as they are.
+pub(crate) struct Existing {
+    pub(crate) secret: Option<SecretObject>,
+    pub(crate) role: Option<Role>,
+    pub(crate) binding: Option<RoleBinding>,
+    pub(crate) policy: Option<NetworkPolicy>,
+    pub(crate) base_policy: Option<NetworkPolicy>,
+}
+
+/// Finds out everything a grant needs to know. Nothing is written.
+///
+/// # Errors
+/// Any reason not to begin.
+pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Survey, Failure> {
+    let cluster = &desk.cluster;
+    let namespace = desk.namespace();
+    refuse_odd_grantee(desk, request)?;
+    let database = catalogue::find(cluster, namespace, &request.wanted).await?;
+    let identity = Identity {
+        namespace: namespace.clone(),
+        database: database.name.clone(),
+        grantee: request.with.clone(),
+    };
+    let object_name = identity.object_name();
+
+    let wanted_access = needed(&object_name);
+    let (missing, primary) = futures::join!(
+        cluster.permitted(namespace, &wanted_access),
+        catalogue::wait_for_primary(cluster, &database, request.patience)
+    );
+    refuse_missing(desk, &missing?)?;
+    let primary = primary?;
+
+    let (names, policies, bindings, secret, role, now) = futures::try_join!(
+        catalogue::names(cluster, &database),
+        cluster.list::<NetworkPolicy>(namespace, ""),
+        cluster.list::<RoleBinding>(namespace, ""),
+        cluster.get::<SecretObject>(namespace, &object_name),
+        cluster.get::<Role>(namespace, &object_name),
+        cluster.server_time(),
+    )?;
+    let base_name = network::base_name(&database.name);
+    let policy_named = |name: &str| {
+        policies
+            .iter()
+            .find(|policy| policy.metadata.name.as_deref() == Some(name))
+            .cloned()
+    };
+    let existing = Existing {
+        binding: bindings
+            .iter()
+            .find(|binding| binding.metadata.name.as_deref() == Some(&object_name))
+            .cloned(),
+        policy: policy_named(&object_name),
+        base_policy: policy_named(&base_name),
+        secret,
+        role,
+    };
+    existing.refuse_foreign()?;
+    let terms_before = existing.terms();
+    let expiry = request.expiry(now, terms_before.as_ref())?;
+    let grantee = share::derive(namespace, &bindings, &request.with, &request.subjects);
+    let exposure = exposure_without_ours(&policies, &primary, &object_name);
+
+    let (superuser, superuser_secret) = catalogue::superuser(
+        cluster,
+        &database,
+        &primary.pod,
+        request.superuser_secret.as_ref(),
+    )
+    .await?;
+    let server = Server {
+        cluster: cluster.clone(),
+        namespace: namespace.clone(),
+        pod: primary.name.clone(),
+        port: primary.port,
+    };
+    let (facts, owner, session) = open_shared_database(
+        &server,
+        &superuser,
+        &superuser_secret,
+        request,
+        &names,
+        &database,
+    )
+    .await?;
+    let schemas = chosen_schemas(&session, request, &owner).await?;
+    let terms = Terms {
+        database: session.database().to_owned(),
+        schemas,
+        access: request.access,
+        expiry,
+        connection_limit: request.connection_limit,
+        subjects: grantee.subjects.clone(),
+    };
+    let login = Login {
+        role: identity.role_name(),
+        comment: identity.comment(),
+        connection_limit: terms.connection_limit,
+        valid_until: terms.expiry.at,
+    };
+    let sql_terms = postgres::Terms {
+        database: terms.database.clone(),
+        schemas: terms.schemas.clone(),
+        access: terms.access,
+        creators: creators(&owner, &facts),
+    };
+    let password = match existing.password() {
+        Some(password) => password,
+        None => share::generate(desk.world)?,
+    };
+    let fresh_verifier = fresh_verifier(desk, &password)?;
+    let converged = postgres::converge(
+        &session,
+        &login,
+        &sql_terms,
+        password.expose(),
+        &fresh_verifier,
+        Change::Plan,
+    )
+    .await?;
+    refuse_foreign_role(&identity, &converged)?;
+    let address = Address {
+        host: database.host(),
+        port: database.service_port,
+        ca: authority(desk, &database).await?,
+    };
+    let with_policy = !exposure.is_open() || request.isolate || existing.base_policy.is_some();
+    let wanted = Objects {
+        secret: share::secret(&identity, &primary.keeper, &terms, &address, &password),
+        role: share::role(&identity, &primary.keeper),
+        binding: share::binding(&identity, &primary.keeper, &terms.subjects),
+        policy: with_policy.then(|| network::grantee_policy(&identity, &primary.keeper, &database)),
+        base_policy: (request.isolate && exposure.is_open() || existing.base_policy.is_some())
+            .then(|| network::base_policy(&database, &primary.keeper)),
+    };
+    Ok(Survey {
+        database,
+        names,
+        primary,
+        server,
+        superuser,
+        superuser_secret,
+        facts,
+        owner,
+        identity,
+        grantee,
+        exposure,
+        terms,
+        terms_before,
+        login,
+        sql_terms,
+        address,
+        password,
+        fresh_verifier,
+        wanted,
+        existing,
+        converged,
+    })
+}
+
+impl Survey {
+    /// What would be written to the cluster, in order.
+    pub(crate) fn actions(&self) -> Vec<Action> {
+        let Self {
+            wanted, existing, ..
+        } = self;
+        let mut actions = vec![
+            Action::of("secret", &existing.secret, Some(&wanted.secret)),
+            Action::of("role", &existing.role, Some(&wanted.role)),
+            Action::of(
+                "networkpolicy",
+                &existing.base_policy,
+                wanted.base_policy.as_ref(),
+            ),
+            Action::of("networkpolicy", &existing.policy, wanted.policy.as_ref()),
+            Action::of("rolebinding", &existing.binding, Some(&wanted.binding)),
+        ];
+        actions.retain(|action| !action.name.is_empty());
+        actions
+    }
+
+    /// Whether everything is as it should be already.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.converged.statements.is_empty() && self.actions().iter().all(Action::is_kept)
+    }
+
+    /// The writes as they stand in the plan.
+    pub(crate) fn as_planned(&self) -> Written {
+        Written {
+            actions: self.actions(),
+            statements: self.converged.statements.clone(),
+            login_proof: None,
+        }
+    }
+
+    /// What differs from the share as it was: its terms, and what drifted from them.
+    pub(crate) fn changes(&self) -> Vec<String> {
+        let Some(before) = &self.terms_before else {
+            return Vec::new();
+        };
+        let mut changes = before.changes(&self.terms);
+        if changes.is_empty() && !self.is_unchanged() {
+            let drifted = self
+                .actions()
+                .into_iter()
+                .filter(|action| !action.is_kept());
+            changes.extend(
+                drifted.map(|action| format!("{}/{} had drifted", action.kind, action.name)),
+            );
+            if !self.converged.statements.is_empty() {
+                changes.push(format!("login {} had drifted", self.login.role));
+            }
+        }
+        changes
+    }
+
+    /// Asks for a person's word where a grant does more than share.
+    pub(crate) fn confirm(&self, desk: &Desk<'_>, request: &GrantRequest) -> Result<(), Failure> {
+        let isolates = self.wanted.base_policy.is_some() && self.existing.base_policy.is_none();
+        if !isolates {
+            return Ok(());
+        }
+        if self.database.engine == Engine::CloudNativePg {
+            return Err(Failure::new(
+                Kind::Usage,
+                format!(
+                    "database {} is run by an operator, which --isolate would cut off from it",
+                    self.database.name
+                ),
+            )
+            .next("the same command without --isolate"));
+        }
+        desk.note(&format!(
+            "--isolate: NetworkPolicy {} will let only pods of namespace {} reach {} (every port), and shares the database's port. Today every pod of the cluster does.",
+            network::base_name(&self.database.name),
+            self.identity.namespace,
+            self.database.name,
+        ));
+        if request.dry_run == datalab_core::cli::DryRun::None {
+            request.confirm.ask(desk.world, "Isolate the database?")?;
+        }
+        Ok(())
+    }
+}
+
+impl Existing {
+    fn refuse_foreign(&self) -> Result<(), Failure> {
+        self.secret.as_ref().map_or(Ok(()), share::is_ours)?;
+        self.role.as_ref().map_or(Ok(()), share::is_ours)?;
+        self.binding.as_ref().map_or(Ok(()), share::is_ours)?;
+        self.policy.as_ref().map_or(Ok(()), share::is_ours)?;
+        self.base_policy.as_ref().map_or(Ok(()), share::is_ours)
+    }
+
+    fn terms(&self) -> Option<Terms> {
+        let annotations = self.secret.as_ref()?.metadata.annotations.as_ref()?;
+        Terms::from_annotations(annotations).ok()
+    }
+
+    fn password(&self) -> Option<Secret<String>> {
+        let value = self.secret.as_ref()?.data.as_ref()?.get("password")?;
+        String::from_utf8(value.0.clone())
+            .ok()
+            .filter(|password| !password.is_empty())
+            .map(Secret::new)
+    }
+}
+
+/// What the owner has to be allowed to do.
+fn needed(object_name: &str) -> Vec<ApiAccess> {
+    const RBAC: &str = "rbac.authorization.k8s.io";
+    let mut accesses = vec![
+        ApiAccess::new("list", "", "pods"),
+        ApiAccess::new("get", "", "pods/portforward"),
+        ApiAccess::new("create", "", "pods/portforward"),
+        ApiAccess::new("list", RBAC, "rolebindings"),
+        ApiAccess::new("list", "networking.k8s.io", "networkpolicies"),
+        ApiAccess::new(
+            "create",
+            "authorization.k8s.io",
+            "localsubjectaccessreviews",
+        ),
+        ApiAccess::new("create", "", "secrets"),
+        ApiAccess::new("create", RBAC, "roles"),
+        ApiAccess::new("create", RBAC, "rolebindings"),
+        ApiAccess::new("create", "networking.k8s.io", "networkpolicies"),
+    ];
+    for (group, resource) in [
+        ("", "secrets"),
+        (RBAC, "roles"),
+        (RBAC, "rolebindings"),
+        ("networking.k8s.io", "networkpolicies"),
+    ] {
+        for verb in [
+            "get",
+            if resource == "secrets" {
+                "update"
+            } else {
+                "patch"
+            },
+            "delete",
+        ] {
+            accesses.push(ApiAccess::new(verb, group, resource).on(object_name));
+        }
+    }
+    accesses
+}
+
+fn refuse_missing(desk: &Desk<'_>, missing: &[ApiAccess]) -> Result<(), Failure> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let namespace = desk.namespace();
+    let failure = Failure::new(
+        Kind::Refused,
+        format!(
+            "you are not allowed to share a database of namespace {namespace}: {} rights are missing",
+            missing.len()
+        ),
+    );
+    Err(missing
+        .iter()
+        .fold(failure, |failure, access| {
+            failure.detail(access.to_string())
+        })
+        .next(format!("kubectl auth can-i --list -n {namespace}")))
+}
+
+/// The namespace to share with cannot be looked at, so only its name can be judged.
+fn refuse_odd_grantee(desk: &Desk<'_>, request: &GrantRequest) -> Result<(), Failure> {
+    let (own, with) = (desk.namespace().as_str(), request.with.as_str());
+    let command = |with: &str| format!("{} {} --with {with}", desk.name, request.wanted);
+    if own == with {
+        return Err(Failure::new(
+            Kind::Usage,
+            format!(
+                "{own} is the database's own namespace; its pods and its admin reach it already"
+            ),
+        ));
+    }
+    let (Some((prefix, _)), false) = (own.split_once('-'), with.contains('-')) else {
+        return Ok(());
+    };
+    if !request.subjects.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Kind::Usage,
+        format!("{with:?} does not look like a namespace of this platform, whose names begin like {prefix}-"),
+    )
+    .detail(format!("if there is a namespace of that name, say who is meant: --subject group:system:serviceaccounts:{with}"))
+    .next(command(&format!("{prefix}-{with}")))
+    .next(command(&format!("projet-{with}"))))
+}
+
+/// The exposure as it would be without the policies of single shares: a share's policy alone would
+/// make an open database look isolated.
+fn exposure_without_ours(
+    policies: &[NetworkPolicy],
+    primary: &Primary,
+    object_name: &str,
+) -> Exposure {
+    let others: Vec<NetworkPolicy> = policies
+        .iter()
+        .filter(|policy| {
+            let is_a_share = policy
+                .metadata
+                .labels
+                .as_ref()
+                .is_some_and(|labels| labels.contains_key(share::GRANTEE_LABEL))
+                && share::is_ours(*policy).is_ok();
+            !is_a_share && policy.metadata.name.as_deref() != Some(object_name)
+        })
+        .cloned()
+        .collect();
+    network::exposure(
+        &others,
+        &primary.pod.metadata.labels.clone().unwrap_or_default(),
+    )
+}
+
+async fn open_shared_database(
+    server: &Server,
+    superuser: &Credential,
+    secret: &str,
+    request: &GrantRequest,
+    names: &CatalogueNames,
+    database: &Database,
+) -> Result<(Facts, String, Session), Failure> {
+    let explain = |error: postgres::LoginError| {
+        let refused = error.is_refused();
+        let failure = Failure::from(error);
+        if refused {
+            failure
+                .detail(format!("the password of {:?} in Secret {secret} is not the one in the database; share-db never resets one", superuser.user))
+                .next("the same command with --superuser-secret NAME, a Secret with the keys username and password")
+        } else {
+            failure
+        }
+    };
+    let base = server.login(superuser, "postgres").await.map_err(explain)?;
+    let facts = Facts::read(&base).await?;
+    if facts.is_standby {
+        return Err(Failure::new(
+            Kind::Unreachable,
+            format!(
+                "pod {} is a standby: database {} is between two primaries",
+                server.pod, database.name
+            ),
+        )
+        .next("the same command with --wait"));
+    }
+    if !facts.is_superuser {
+        return Err(Failure::new(
+            Kind::NotFound,
+            format!("{:?}, whose password is in Secret {secret}, is no superuser of database {}", facts.user, database.name),
+        )
+        .detail("without a superuser no login of its own can be made, and share-db never resets a password")
+        .next("the same command with --superuser-secret NAME, a Secret with the keys username and password"));
+    }
+    let chosen = chosen_database(&facts, request, names)?;
+    let owner = names
+        .owner
+        .clone()
+        .filter(|owner| *owner != facts.user)
+        .unwrap_or(chosen.owner.clone());
+    let session = if chosen.name == base.database() {
+        base
+    } else {
+        server.login(superuser, &chosen.name).await?
+    };
+    Ok((facts, owner, session))
+}
+
+fn chosen_database<'f>(
+    facts: &'f Facts,
+    request: &GrantRequest,
+    names: &CatalogueNames,
+) -> Result<&'f postgres::DatabaseFact, Failure> {
+    let named = |name: &String| {
+        facts
+            .databases
+            .iter()
+            .find(|database| database.name == *name)
+    };
+    let refused = |problem: String| {
+        let failure = Failure::new(Kind::NotFound, problem);
+        facts
+            .databases
+            .iter()
+            .fold(failure, |failure, database| {
+                failure.detail(format!("{} (owned by {})", database.name, database.owner))
+            })
+            .next("the same command with --database NAME")
+    };
+    if let Some(name) = &request.sql_database {
+        return named(name)
+            .ok_or_else(|| refused(format!("there is no database {name:?} in the server")));
+    }
+    if let Some(database) = names.database.as_ref().and_then(named) {
+        return Ok(database);
+    }
+    let mut own = facts
+        .databases
+        .iter()
+        .filter(|database| database.name != "postgres");
+    match (own.next(), own.next()) {
+        (Some(database), None) => Ok(database),
+        (None, _) => named(&"postgres".to_owned())
+            .ok_or_else(|| refused("the server has no database".to_owned())),
+        _ => Err(refused(
+            "the server has several databases; name one".to_owned(),
+        )),
+    }
+}
+
+async fn chosen_schemas(
+    session: &Session,
+    request: &GrantRequest,
+    owner: &str,
+) -> Result<Vec<String>, Failure> {
+    let database = session.database();
+    if request.schemas.is_empty() {
+        let schemas = postgres::default_schemas(session, owner).await?;
+        if schemas.is_empty() {
+            return Err(Failure::new(
+                Kind::NotFound,
+                format!("role {owner:?} owns no schema in database {database:?}"),
+            )
+            .next("the same command with --schema NAME"));
+        }
+        return Ok(schemas);
+    }
+    let all = postgres::schemas(session).await?;
+    let missing: Vec<String> = request
+        .schemas
+        .iter()
+        .filter(|schema| !all.contains_key(*schema))
+        .map(|schema| format!("{:?}", schema.chars().take(80).collect::<String>()))
+        .collect();
+    if missing.is_empty() {
+        return Ok(request.schemas.clone());
+    }
+    let failure = Failure::new(
+        Kind::NotFound,
+        format!(
+            "database {database:?} has no schema {} that can be shared",
+            missing.join(", ")
+        ),
+    );
+    Err(all.iter().fold(failure, |failure, (schema, owner)| {
+        failure.detail(format!("{schema} (owned by {owner})"))
+    }))
+}
+
+/// Both make tables in practice: the owner, and the superuser in whose name migrations run.
+fn creators(owner: &str, facts: &Facts) -> Vec<String> {
+    let mut creators = vec![owner.to_owned(), facts.user.clone()];
+    creators.dedup();
+    creators
+}
+
+fn fresh_verifier(desk: &Desk<'_>, password: &Secret<String>) -> Result<Verifier, Failure> {
+    let mut salt = [0; postgres::SALT_LENGTH];
+    desk.world
+        .fill_random(&mut salt)
+        .map_err(|error| Failure::new(Kind::Failed, "no salt can be made").caused_by(&error))?;
+    Ok(Verifier::of(password.expose(), salt))
+}
+
+fn refuse_foreign_role(identity: &Identity, converged: &Converged) -> Result<(), Failure> {
+    let foreign = converged
+        .before
+        .as_ref()
+        .filter(|role| role.comment.as_deref() != Some(&identity.comment()));
+    match foreign {
+        None => Ok(()),
+        Some(role) => Err(Failure::new(
+            Kind::Conflict,
+            format!(
+                "role {:?} exists in the database and is not known to be ours; it is left as it is",
+                identity.role_name()
+            ),
+        )
+        .detail(match &role.comment {
+            Some(comment) => format!(
+                "its comment is {comment:?}, ours would be {:?}",
+                identity.comment()
+            ),
+            None => format!("it has no comment, ours would be {:?}", identity.comment()),
+        })
+        .next(format!(
+            "COMMENT ON ROLE {:?} IS '{}', if it is ours",
+            identity.role_name(),
+            identity.comment()
+        ))),
+    }
+}
+
+/// The authority of the server's certificate, where the catalogue keeps one: only its certificate,
+/// never its key, which lies beside it.
+async fn authority(desk: &Desk<'_>, database: &Database) -> Result<Option<String>, Failure> {
+    let secret = match database.engine {
+        Engine::CloudNativePg => format!("{}-ca", database.name),
+        Engine::Chart => format!("{}-crt", database.name),
+    };
+    let found = desk
+        .cluster
+        .get::<SecretObject>(&database.namespace, &secret)
+        .await?;
+    Ok(found
+        .and_then(|secret| secret.data)
+        .and_then(|mut data| data.remove(share::CA_KEY))
+        .and_then(|value| String::from_utf8(value.0).ok()))
+}

@@ -1,0 +1,189 @@
+use datalab_core::{
+    cluster::{
+        self, Object, WriteMode,
+        api::api::{
+            core::v1::Secret,
+            networking::v1::NetworkPolicy,
+            rbac::v1::{Role, RoleBinding},
+        },
+    },
+    report::{Failure, Kind},
+};
+
+use super::{survey::Survey, write::Verb};
+use crate::{
+    desk::Desk,
+    network,
+    postgres::{Change, ShareLock, withdraw},
+};
+
+/// What was begun, in order. A step is noted before it is tried: a request whose answer was lost
+/// may have been carried out.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    begun: Vec<(&'static str, Verb)>,
+    /// The uid of the Secret this run made.
+    pub(crate) secret_uid: Option<String>,
+    /// The database was written to.
+    pub(crate) login: bool,
+    /// The login was there before.
+    pub(crate) login_existed: bool,
+}
+
+impl Journal {
+    pub(crate) fn begin(&mut self, step: &'static str, verb: Verb) {
+        self.begun.push((step, verb));
+    }
+
+    /// A step that turned out to have done nothing.
+    pub(crate) fn forget(&mut self, step: &'static str) {
+        self.begun.retain(|(begun, _)| *begun != step);
+    }
+
+    fn made(&self, step: &str) -> bool {
+        self.begun
+            .iter()
+            .any(|(begun, verb)| *begun == step && *verb == Verb::Created)
+    }
+
+    /// Whether this run changed something that was there before, which cannot be taken back.
+    fn changed_existing(&self) -> bool {
+        self.begun.iter().any(|(_, verb)| *verb != Verb::Created)
+            || (self.login && self.login_existed)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.begun.is_empty() && !self.login
+    }
+}
+
+/// Removes what this run made, in reverse order, and says in the failure how far that went.
+pub(crate) async fn undo(
+    desk: &Desk<'_>,
+    survey: &Survey,
+    lock: &ShareLock,
+    journal: &Journal,
+    failure: Failure,
+) -> Failure {
+    if journal.is_empty() {
+        return failure.state("nothing was changed");
+    }
+    if journal.changed_existing() {
+        return failure
+            .with_kind(Kind::Partial)
+            .state("the share existed before; part of the new terms may be in force")
+            .next("the same command again, which goes on")
+            .next(revoke_command(desk, survey));
+    }
+    let remains = remove(desk, survey, lock, journal).await;
+    if remains.is_empty() {
+        return failure.state("what had been made was removed again; nothing remains");
+    }
+    failure
+        .with_kind(Kind::Partial)
+        .state(format!(
+            "not all that had been made could be removed again; this remains: {}",
+            remains.join(", ")
+        ))
+        .next(revoke_command(desk, survey))
+}
+
+async fn remove(
+    desk: &Desk<'_>,
+    survey: &Survey,
+    lock: &ShareLock,
+    journal: &Journal,
+) -> Vec<String> {
+    let name = survey.identity.object_name();
+    let base = network::base_name(&survey.database.name);
+    let mut remains = Vec::new();
+    if journal.made("binding") {
+        keep_track(
+            delete::<RoleBinding>(desk, survey, &name, None).await,
+            "rolebinding",
+            &name,
+            &mut remains,
+        );
+    }
+    if journal.made("policy") {
+        keep_track(
+            delete::<NetworkPolicy>(desk, survey, &name, None).await,
+            "networkpolicy",
+            &name,
+            &mut remains,
+        );
+    }
+    if journal.made("base policy") {
+        keep_track(
+            delete::<NetworkPolicy>(desk, survey, &base, None).await,
+            "networkpolicy",
+            &base,
+            &mut remains,
+        );
+    }
+    if journal.made("role") {
+        keep_track(
+            delete::<Role>(desk, survey, &name, None).await,
+            "role",
+            &name,
+            &mut remains,
+        );
+    }
+    if journal.login {
+        let role = &survey.login.role;
+        let withdrawn = withdraw(
+            &survey.server,
+            &survey.superuser,
+            lock,
+            role,
+            None,
+            Change::Commit,
+        )
+        .await;
+        if withdrawn.is_err() {
+            // The Secret stays with the login, so that neither is without the other.
+            remains.push(format!("login {role}"));
+            remains.push(format!("secret/{name}"));
+            return remains;
+        }
+    }
+    if journal.made("secret") {
+        let uid = journal.secret_uid.as_deref();
+        keep_track(
+            delete::<Secret>(desk, survey, &name, uid).await,
+            "secret",
+            &name,
+            &mut remains,
+        );
+    }
+    remains
+}
+
+async fn delete<K: Object>(
+    desk: &Desk<'_>,
+    survey: &Survey,
+    name: &str,
+    uid: Option<&str>,
+) -> Result<bool, cluster::Error> {
+    desk.cluster
+        .delete::<K>(&survey.identity.namespace, name, uid, WriteMode::Commit)
+        .await
+}
+
+fn keep_track(
+    result: Result<bool, cluster::Error>,
+    kind: &str,
+    name: &str,
+    remains: &mut Vec<String>,
+) {
+    if result.is_err() {
+        remains.push(format!("{kind}/{name}"));
+    }
+}
+
+fn revoke_command(desk: &Desk<'_>, survey: &Survey) -> String {
+    format!(
+        "{} revoke postgres/{} --with {} -n {}",
+        desk.name, survey.database.name, survey.identity.grantee, survey.identity.namespace
+    )
+}

@@ -1,0 +1,249 @@
+use datalab_core::{
+    cli::interruptible,
+    cluster::{Creation, Object, WriteMode, api::api::core::v1::Secret as SecretObject},
+    report::{Failure, Kind},
+    words::Secret,
+};
+
+use super::{
+    proof::{LoginProof, prove_login},
+    survey::Survey,
+    undo::{Journal, undo},
+};
+use crate::{
+    desk::Desk,
+    postgres::{self, Change, ShareLock, Statement},
+    share,
+};
+
+/// What is, or would be, done to one object.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Action {
+    pub(crate) kind: &'static str,
+    pub(crate) name: String,
+    pub(crate) action: Verb,
+}
+
+/// A write, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Verb {
+    Created,
+    Changed,
+    Deleted,
+    Unchanged,
+}
+
+/// What was written.
+pub(crate) struct Written {
+    pub(crate) actions: Vec<Action>,
+    pub(crate) statements: Vec<Statement>,
+    /// What logging in as the new login showed.
+    pub(crate) login_proof: Option<LoginProof>,
+}
+
+impl Action {
+    /// What it takes to get from one to the other; an empty name when neither is there.
+    pub(crate) fn of<K: Object>(
+        kind: &'static str,
+        existing: &Option<K>,
+        wanted: Option<&K>,
+    ) -> Self {
+        let name = |object: &K| object.meta().name.clone().unwrap_or_default();
+        let (name, action) = match (existing, wanted) {
+            (None, None) => (String::new(), Verb::Unchanged),
+            (None, Some(wanted)) => (name(wanted), Verb::Created),
+            (Some(existing), None) => (name(existing), Verb::Deleted),
+            (Some(existing), Some(wanted)) if share::covers(existing, wanted) => {
+                (name(wanted), Verb::Unchanged)
+            }
+            (Some(_), Some(wanted)) => (name(wanted), Verb::Changed),
+        };
+        Self { kind, name, action }
+    }
+
+    pub(crate) fn is_kept(&self) -> bool {
+        self.action == Verb::Unchanged
+    }
+}
+
+/// Submits every write as a dry run, so that admission, escalation checks and the database speak.
+pub(crate) async fn try_out(desk: &Desk<'_>, survey: &Survey) -> Result<Written, Failure> {
+    let (cluster, namespace, mode) = (
+        &desk.cluster,
+        &survey.identity.namespace,
+        WriteMode::ServerDryRun,
+    );
+    let session = survey
+        .server
+        .login(&survey.superuser, &survey.terms.database)
+        .await?;
+    converge(survey, &session, &survey.password, Change::TryOut).await?;
+    if survey.existing.secret.is_none() {
+        cluster
+            .create(namespace, &survey.wanted.secret, mode)
+            .await?;
+    }
+    cluster.apply(namespace, &survey.wanted.role, mode).await?;
+    for policy in [&survey.wanted.base_policy, &survey.wanted.policy]
+        .into_iter()
+        .flatten()
+    {
+        cluster.apply(namespace, policy, mode).await?;
+    }
+    // The server checks a binding against its Role, which is not there in a dry run of a new share.
+    if survey.existing.role.is_some() {
+        cluster
+            .apply(namespace, &survey.wanted.binding, mode)
+            .await?;
+    }
+    Ok(survey.as_planned())
+}
+
+/// Writes the share. One writer at a time: the lock is held until everything is there, so that a
+/// revoke, or the same grant from another shell, finds it whole.
+pub(crate) async fn write(desk: &Desk<'_>, survey: &Survey) -> Result<Written, Failure> {
+    let lock = ShareLock::take(&survey.server, &survey.superuser)
+        .await
+        .map_err(|error| Failure::from(error).state("nothing was changed"))?;
+    let mut journal = Journal::default();
+    match interruptible(write_all(desk, survey, &mut journal)).await {
+        Ok(written) => Ok(written),
+        Err(failure) => Err(undo(desk, survey, &lock, &journal, failure).await),
+    }
+}
+
+async fn write_all(
+    desk: &Desk<'_>,
+    survey: &Survey,
+    journal: &mut Journal,
+) -> Result<Written, Failure> {
+    let (cluster, namespace, mode) = (&desk.cluster, &survey.identity.namespace, WriteMode::Commit);
+    let actions = survey.actions();
+    let password = write_secret(desk, survey, journal).await?;
+
+    let session = survey
+        .server
+        .login(&survey.superuser, &survey.terms.database)
+        .await?;
+    journal.login = true;
+    let converged = converge(survey, &session, &password, Change::Commit).await?;
+    journal.login_existed = converged.before.is_some();
+    let login_proof = prove_login(survey, &password).await?;
+
+    let verb = |kind: &str, name: &str| {
+        actions
+            .iter()
+            .find(|action| action.kind == kind && action.name == name)
+            .map_or(Verb::Unchanged, |action| action.action)
+    };
+    let name = survey.identity.object_name();
+    if verb("role", &name) != Verb::Unchanged {
+        journal.begin("role", verb("role", &name));
+        cluster.apply(namespace, &survey.wanted.role, mode).await?;
+    }
+    for (policy, purpose) in [
+        (&survey.wanted.base_policy, "base policy"),
+        (&survey.wanted.policy, "policy"),
+    ] {
+        if let Some(policy) = policy {
+            let verb = verb(
+                "networkpolicy",
+                policy.metadata.name.as_deref().unwrap_or_default(),
+            );
+            if verb != Verb::Unchanged {
+                journal.begin(purpose, verb);
+                cluster.apply(namespace, policy, mode).await?;
+            }
+        }
+    }
+    if let (Some(existing), None) = (&survey.existing.policy, &survey.wanted.policy) {
+        journal.begin("policy", Verb::Deleted);
+        cluster
+            .delete::<datalab_core::cluster::api::api::networking::v1::NetworkPolicy>(
+                namespace,
+                &name,
+                existing.metadata.uid.as_deref(),
+                mode,
+            )
+            .await?;
+    }
+    if verb("rolebinding", &name) != Verb::Unchanged {
+        journal.begin("binding", verb("rolebinding", &name));
+        cluster
+            .apply(namespace, &survey.wanted.binding, mode)
+            .await?;
+    }
+    Ok(Written {
+        actions,
+        statements: converged.statements,
+        login_proof: Some(login_proof),
+    })
+}
+
+/// Makes the Secret, or brings it to the terms, and returns the password that counts: the one of
+/// whoever made the Secret first.
+async fn write_secret(
+    desk: &Desk<'_>,
+    survey: &Survey,
+    journal: &mut Journal,
+) -> Result<Secret<String>, Failure> {
+    let (cluster, namespace) = (&desk.cluster, &survey.identity.namespace);
+    if let Some(existing) = &survey.existing.secret {
+        if !share::covers(existing, &survey.wanted.secret) {
+            journal.begin("secret", Verb::Changed);
+            let mut changed = survey.wanted.secret.clone();
+            changed.metadata.resource_version = existing.metadata.resource_version.clone();
+            cluster
+                .replace(namespace, &changed, WriteMode::Commit)
+                .await?;
+        }
+        return Ok(survey.password.clone());
+    }
+    journal.begin("secret", Verb::Created);
+    match cluster
+        .create(namespace, &survey.wanted.secret, WriteMode::Commit)
+        .await?
+    {
+        Creation::Created(secret) => {
+            journal.secret_uid = secret.metadata.uid;
+            Ok(survey.password.clone())
+        }
+        Creation::AlreadyExists => {
+            journal.forget("secret");
+            let name = survey.identity.object_name();
+            let winner = cluster.get::<SecretObject>(namespace, &name).await?;
+            let password = winner
+                .as_ref()
+                .and_then(|secret| secret.data.as_ref())
+                .and_then(|data| data.get("password"))
+                .and_then(|value| String::from_utf8(value.0.clone()).ok());
+            password.map(Secret::new).ok_or_else(|| {
+                Failure::new(
+                    Kind::Conflict,
+                    format!("secret {name} was made and removed by somebody else in the meantime"),
+                )
+                .next("the same command again")
+            })
+        }
+    }
+}
+
+async fn converge(
+    survey: &Survey,
+    session: &postgres::Session,
+    password: &Secret<String>,
+    change: Change,
+) -> Result<postgres::Converged, Failure> {
+    let converged = postgres::converge(
+        session,
+        &survey.login,
+        &survey.sql_terms,
+        password.expose(),
+        &survey.fresh_verifier,
+        change,
+    )
+    .await?;
+    Ok(converged)
+}

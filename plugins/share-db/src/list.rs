@@ -1,0 +1,343 @@
+//! `list`: the shares of a namespace, and whether they still are what they were made as.
+
+use std::collections::BTreeMap;
+
+use datalab_core::{
+    cluster::api::api::{
+        core::v1::{Pod, Secret as SecretObject},
+        networking::v1::NetworkPolicy,
+    },
+    report::{Failure, Kind},
+    words::{ObjectName, Secret},
+};
+use jiff::Timestamp;
+
+use crate::{
+    catalogue::{self, Database, Wanted},
+    desk::Desk,
+    network::{self, Exposure},
+    outcome::{ListedShare, Live, Shares, State},
+    postgres::{LoginState, Server, Session, shared_logins},
+    share::{self, Identity, Record, Records},
+};
+
+/// What a list is asked for.
+#[derive(Debug)]
+pub(crate) struct ListRequest {
+    pub(crate) database: Option<Wanted>,
+    pub(crate) live: bool,
+    pub(crate) superuser_secret: Option<ObjectName>,
+}
+
+/// Lists the shares. Six requests whatever their number; `--live` asks each database as well.
+///
+/// # Errors
+/// The cluster does not answer, or the database that was asked for is not there.
+pub(crate) async fn list(desk: &Desk<'_>, request: &ListRequest) -> Result<Shares, Failure> {
+    let (cluster, namespace) = (&desk.cluster, desk.namespace());
+    let (databases, records, pods) = futures::join!(
+        catalogue::all(cluster, namespace),
+        Records::read(cluster, namespace),
+        cluster.list::<Pod>(namespace, ""),
+    );
+    let (
+        databases,
+        Records {
+            mut records,
+            policies,
+        },
+        pods,
+    ) = (databases?, records?, pods?);
+    let now = cluster.server_time().await?;
+    if let Some(wanted) = &request.database {
+        let only = only_database(desk, wanted, &databases, &records).await?;
+        records.retain(|record| record.identity.database == only);
+    }
+    let mut shares: Vec<ListedShare> = records
+        .iter()
+        .map(|record| {
+            let database = databases
+                .iter()
+                .find(|database| database.name == record.identity.database);
+            let exposure = database.map(|database| exposure_of(database, &pods, &policies));
+            judge(record, database, exposure.as_ref(), now)
+        })
+        .collect();
+    if request.live {
+        for database in &databases {
+            let concerned = request.database.is_none()
+                || records
+                    .iter()
+                    .any(|record| record.identity.database == database.name);
+            if concerned
+                && let Err(failure) = ask(desk, request, database, &records, &mut shares).await
+            {
+                desk.note(&format!(
+                    "warning: database {} was not asked: {}",
+                    database.name,
+                    failure.problem()
+                ));
+            }
+        }
+    }
+    shares.sort_by(|a, b| (&a.database, &a.grantee).cmp(&(&b.database, &b.grantee)));
+    Ok(Shares { items: shares })
+}
+
+/// The database that is meant; one that is gone is known by its shares.
+async fn only_database(
+    desk: &Desk<'_>,
+    wanted: &Wanted,
+    databases: &[Database],
+    records: &[Record],
+) -> Result<String, Failure> {
+    match catalogue::choose(&desk.cluster, desk.namespace(), wanted, databases.to_vec()).await {
+        Ok(database) => Ok(database.name),
+        Err(failure) if failure.kind() == Kind::NotFound => wanted
+            .name
+            .clone()
+            .filter(|name| {
+                records
+                    .iter()
+                    .any(|record| record.identity.database == *name)
+            })
+            .ok_or(failure),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn exposure_of(database: &Database, pods: &[Pod], policies: &[NetworkPolicy]) -> Exposure {
+    let selected = |labels: &BTreeMap<String, String>| {
+        database
+            .selector
+            .iter()
+            .all(|(key, value)| labels.get(key) == Some(value))
+    };
+    let labels = pods
+        .iter()
+        .filter_map(|pod| pod.metadata.labels.clone())
+        .find(selected)
+        // Without a pod, the labels that any pod of the Service has are the best there is.
+        .unwrap_or_else(|| database.selector.clone());
+    network::exposure(policies, &labels)
+}
+
+fn judge(
+    record: &Record,
+    database: Option<&Database>,
+    exposure: Option<&Exposure>,
+    now: Timestamp,
+) -> ListedShare {
+    let terms = record.terms();
+    let mut reasons = Vec::new();
+    let mut state = State::Ok;
+    let mut worse = |new: State, reason: String| {
+        state = state.max(new);
+        reasons.push(reason);
+    };
+    if exposure.is_some_and(Exposure::is_open) {
+        worse(
+            State::OpenToAll,
+            "every pod of the cluster reaches the database".to_owned(),
+        );
+    }
+    if terms
+        .as_ref()
+        .is_some_and(|terms| terms.expiry.is_over(now))
+    {
+        worse(
+            State::Expired,
+            "new logins are over; open sessions and objects stay until revoked".to_owned(),
+        );
+    }
+    match (&record.secret, &terms) {
+        (None, _) => worse(State::Orphan, "its Secret is gone".to_owned()),
+        (Some(_), None) => worse(
+            State::Drifted,
+            "the terms on its Secret were edited".to_owned(),
+        ),
+        (Some(secret), Some(terms)) => {
+            for reason in drift(
+                record,
+                secret.owner_references.as_deref().unwrap_or_default(),
+                terms,
+                database,
+                exposure,
+            ) {
+                worse(State::Drifted, reason);
+            }
+        }
+    }
+    if database.is_none() {
+        worse(State::Orphan, "its database is gone".to_owned());
+    }
+    ListedShare {
+        database: record.identity.database.clone(),
+        grantee: record.identity.grantee.to_string(),
+        sql_database: terms.as_ref().map(|terms| terms.database.clone()),
+        schemas: terms
+            .as_ref()
+            .map(|terms| terms.schemas.clone())
+            .unwrap_or_default(),
+        access: terms.as_ref().map(|terms| terms.access),
+        expires: terms.as_ref().map(|terms| terms.expiry.to_string()),
+        role: record.identity.role_name(),
+        secret: record.identity.object_name(),
+        state,
+        reasons,
+        live: None,
+    }
+}
+
+/// What of the share's objects is not as its terms say.
+fn drift(
+    record: &Record,
+    keepers: &[share::Keeper],
+    terms: &share::Terms,
+    database: Option<&Database>,
+    exposure: Option<&Exposure>,
+) -> Vec<String> {
+    let Some(keeper) = keepers.first() else {
+        return vec!["its Secret has no owner".to_owned()];
+    };
+    let identity = &record.identity;
+    let mut drifted = Vec::new();
+    match &record.role {
+        None => drifted.push("its Role is gone".to_owned()),
+        Some(role) if !share::covers(role, &share::role(identity, keeper)) => {
+            drifted.push("its Role was changed".to_owned())
+        }
+        Some(_) => {}
+    }
+    match &record.binding {
+        None => drifted.push("its RoleBinding is gone".to_owned()),
+        Some(binding)
+            if !share::covers(binding, &share::binding(identity, keeper, &terms.subjects)) =>
+        {
+            drifted.push("its RoleBinding was changed".to_owned());
+        }
+        Some(_) => {}
+    }
+    if let Some(database) = database {
+        let wanted = network::grantee_policy(identity, keeper, database);
+        match &record.policy {
+            None if exposure.is_some_and(|exposure| !exposure.is_open()) => {
+                drifted.push("its NetworkPolicy is gone, and the database is isolated".to_owned());
+            }
+            Some(policy) if !share::covers(policy, &wanted) => {
+                drifted.push("its NetworkPolicy was changed".to_owned())
+            }
+            _ => {}
+        }
+    }
+    drifted
+}
+
+/// Asks one database what it knows of the shares.
+async fn ask(
+    desk: &Desk<'_>,
+    request: &ListRequest,
+    database: &Database,
+    records: &[Record],
+    shares: &mut Vec<ListedShare>,
+) -> Result<(), Failure> {
+    let primary = catalogue::primary(&desk.cluster, database).await?;
+    let (superuser, _) = catalogue::superuser(
+        &desk.cluster,
+        database,
+        &primary.pod,
+        request.superuser_secret.as_ref(),
+    )
+    .await?;
+    let server = Server {
+        cluster: desk.cluster.clone(),
+        namespace: database.namespace.clone(),
+        pod: primary.name,
+        port: primary.port,
+    };
+    let session = server.login(&superuser, "postgres").await?;
+    for record in records
+        .iter()
+        .filter(|record| record.identity.database == database.name)
+    {
+        let known = shares
+            .iter_mut()
+            .find(|share| share.secret == record.identity.object_name());
+        if let Some(share) = known {
+            look_at(desk, &session, record, share).await?;
+        }
+    }
+    let probe = Identity {
+        namespace: database.namespace.clone(),
+        database: database.name.clone(),
+        grantee: database.namespace.clone(),
+    };
+    for (role, grantee, sessions) in shared_logins(&session, &probe.comment_prefix()).await? {
+        if !shares
+            .iter()
+            .any(|share| share.role == role && share.database == database.name)
+        {
+            shares.push(ListedShare {
+                database: database.name.clone(),
+                grantee,
+                sql_database: None,
+                schemas: Vec::new(),
+                access: None,
+                expires: None,
+                secret: String::new(),
+                state: State::Orphan,
+                reasons: vec!["the login exists in the database, its Secret does not".to_owned()],
+                live: Some(Live {
+                    login: true,
+                    sessions,
+                }),
+                role,
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn look_at(
+    desk: &Desk<'_>,
+    session: &Session,
+    record: &Record,
+    share: &mut ListedShare,
+) -> Result<(), Failure> {
+    let state = LoginState::read(session, &share.role).await?;
+    let secret = desk
+        .cluster
+        .get::<SecretObject>(&record.identity.namespace, &share.secret)
+        .await?;
+    let password = secret
+        .and_then(|secret| secret.data)
+        .and_then(|mut data| data.remove("password"))
+        .and_then(|value| String::from_utf8(value.0).ok())
+        .map(Secret::new);
+    let mut worse = |new: State, reason: &str| {
+        share.state = share.state.max(new);
+        share.reasons.push(reason.to_owned());
+    };
+    match &state {
+        None => worse(State::Drifted, "its login is gone from the database"),
+        Some(login) if !login.can_login => worse(State::Drifted, "its login is locked"),
+        Some(login) if !password.is_some_and(|password| login.accepts(password.expose())) => {
+            worse(
+                State::Drifted,
+                "its password in the database is not the one of its Secret",
+            );
+        }
+        Some(_) => {}
+    }
+    let sessions = session
+        .rows(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = $1",
+            &[&share.role],
+        )
+        .await?;
+    share.live = Some(Live {
+        login: state.is_some(),
+        sessions: sessions.first().map_or(0, |row| row.get(0)),
+    });
+    Ok(())
+}

@@ -1,0 +1,215 @@
+use std::collections::BTreeMap;
+
+use datalab_core::cluster::api::{
+    api::networking::v1::NetworkPolicy, apimachinery::pkg::apis::meta::v1::LabelSelector,
+};
+use serde::Serialize;
+
+/// Who is let in to a pod by the policies of its namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub(crate) enum Exposure {
+    /// No policy selects the pod for ingress: every pod of the cluster reaches every port.
+    Open,
+    /// Policies select it, but one of them lets everyone in.
+    OpenedBy {
+        /// The policies that do.
+        policies: Vec<String>,
+    },
+    /// Only what its policies allow.
+    Isolated {
+        /// The policies that select it.
+        policies: Vec<String>,
+    },
+}
+
+impl Exposure {
+    /// Whether every pod of the cluster reaches the database.
+    pub(crate) fn is_open(&self) -> bool {
+        !matches!(self, Self::Isolated { .. })
+    }
+}
+
+/// The exposure of a pod with these labels.
+///
+/// <https://kubernetes.io/docs/concepts/services-networking/network-policies/>
+pub(crate) fn exposure(policies: &[NetworkPolicy], labels: &BTreeMap<String, String>) -> Exposure {
+    let selecting: Vec<&NetworkPolicy> = policies
+        .iter()
+        .filter(|policy| concerns_ingress(policy) && selects(policy, labels))
+        .collect();
+    let names = |policies: &[&NetworkPolicy]| {
+        let mut names: Vec<String> = policies
+            .iter()
+            .filter_map(|policy| policy.metadata.name.clone())
+            .collect();
+        names.sort();
+        names
+    };
+    if selecting.is_empty() {
+        return Exposure::Open;
+    }
+    let opening: Vec<&NetworkPolicy> = selecting
+        .iter()
+        .copied()
+        .filter(|policy| lets_everyone_in(policy))
+        .collect();
+    if opening.is_empty() {
+        Exposure::Isolated {
+            policies: names(&selecting),
+        }
+    } else {
+        Exposure::OpenedBy {
+            policies: names(&opening),
+        }
+    }
+}
+
+fn concerns_ingress(policy: &NetworkPolicy) -> bool {
+    let types = policy
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.policy_types.as_ref());
+    // Unset means Ingress, always.
+    types.is_none_or(|types| types.is_empty() || types.iter().any(|kind| kind == "Ingress"))
+}
+
+fn selects(policy: &NetworkPolicy, labels: &BTreeMap<String, String>) -> bool {
+    policy.spec.as_ref().is_some_and(|spec| {
+        spec.pod_selector
+            .as_ref()
+            .is_none_or(|selector| matches(selector, labels))
+    })
+}
+
+/// Whether some rule has no peers, or a peer that stands for every namespace.
+fn lets_everyone_in(policy: &NetworkPolicy) -> bool {
+    let rules = policy
+        .spec
+        .iter()
+        .flat_map(|spec| spec.ingress.iter().flatten());
+    rules.into_iter().any(|rule| match rule.from.as_deref() {
+        None | Some([]) => true,
+        Some(peers) => peers.iter().any(|peer| {
+            let everywhere = |selector: &LabelSelector| {
+                selector
+                    .match_labels
+                    .as_ref()
+                    .is_none_or(BTreeMap::is_empty)
+                    && selector
+                        .match_expressions
+                        .as_ref()
+                        .is_none_or(Vec::is_empty)
+            };
+            peer.namespace_selector.as_ref().is_some_and(everywhere)
+                && peer.pod_selector.as_ref().is_none_or(everywhere)
+        }),
+    })
+}
+
+/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors>
+fn matches(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
+    let equal = selector
+        .match_labels
+        .iter()
+        .flatten()
+        .all(|(key, value)| labels.get(key) == Some(value));
+    equal
+        && selector
+            .match_expressions
+            .iter()
+            .flatten()
+            .all(|expression| {
+                let found = labels.get(&expression.key);
+                let listed = || {
+                    found.is_some_and(|value| {
+                        expression
+                            .values
+                            .iter()
+                            .flatten()
+                            .any(|listed| listed == value)
+                    })
+                };
+                match expression.operator.as_str() {
+                    "In" => listed(),
+                    "NotIn" => !listed(),
+                    "Exists" => found.is_some(),
+                    "DoesNotExist" => found.is_none(),
+                    _ => false,
+                }
+            })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(specs: &[serde_json::Value]) -> Exposure {
+        let policies: Vec<NetworkPolicy> = specs
+            .iter()
+            .enumerate()
+            .map(|(index, spec)| {
+                serde_json::from_value(
+                    json!({"metadata": {"name": format!("p{index}")}, "spec": spec}),
+                )
+                .unwrap()
+            })
+            .collect();
+        let labels = [("app", "db"), ("component", "primary")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into();
+        exposure(&policies, &labels)
+    }
+
+    #[test]
+    fn a_policy_that_selects_something_else_isolates_nothing() {
+        assert_eq!(of(&[]), Exposure::Open);
+        assert_eq!(
+            of(&[json!({"podSelector": {"matchLabels": {"app": "other"}}})]),
+            Exposure::Open
+        );
+        assert_eq!(
+            of(&[json!({"podSelector": {}, "policyTypes": ["Egress"]})]),
+            Exposure::Open
+        );
+    }
+
+    #[test]
+    fn same_namespace_only_is_isolated() {
+        let chart = json!({
+            "podSelector": {"matchLabels": {"app": "db"}},
+            "policyTypes": ["Ingress"],
+            "ingress": [{"from": [{"podSelector": {}}]}],
+        });
+        assert_eq!(
+            of(&[chart]),
+            Exposure::Isolated {
+                policies: vec!["p0".into()]
+            }
+        );
+        let expression = json!({"podSelector": {"matchExpressions": [{"key": "component", "operator": "NotIn", "values": ["read"]}]}});
+        assert!(!of(&[expression]).is_open());
+    }
+
+    #[test]
+    fn a_rule_for_everyone_opens() {
+        for rule in [
+            json!({}),
+            json!({"from": []}),
+            json!({"from": [{"namespaceSelector": {}}]}),
+            json!({"ports": [{"port": 5432}]}),
+        ] {
+            let policy = json!({"podSelector": {}, "ingress": [rule]});
+            assert_eq!(
+                of(&[policy]),
+                Exposure::OpenedBy {
+                    policies: vec!["p0".into()]
+                }
+            );
+        }
+        let one_namespace = json!({"podSelector": {}, "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"a": "b"}}}]}]});
+        assert!(!of(&[one_namespace]).is_open());
+    }
+}

@@ -1,0 +1,11 @@
+//! Who reaches the database over the network.
+//!
+//! NetworkPolicies only ever allow, and the first one that selects a pod closes everything it does
+//! not allow. So before one is added it must be known whether the pod is isolated already
+//! ([`exposure`]); adding the first policy to an open database would cut everybody else off.
+
+mod exposure;
+mod policy;
+
+pub(crate) use exposure::{Exposure, exposure};
+pub(crate) use policy::{base_name, base_policy, grantee_policy};

@@ -1,0 +1,369 @@
+use datalab_core::{
+    cli::{DisplayName, DryRun},
+    report::{Outcome, printable},
+    words::Subject,
+};
+use serde::Serialize;
+
+use crate::{
+    grant::{Action, ActionVerb, GrantRequest, LoginProof, Proof, Survey, Written},
+    network::Exposure,
+    postgres::{Access, DatabaseReach},
+};
+
+/// A share as it is now, or would be.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Granted {
+    pub(crate) result: GrantResult,
+    /// `none`, `client` or `server`.
+    pub(crate) dry_run: &'static str,
+    pub(crate) namespace: String,
+    pub(crate) database: String,
+    pub(crate) friendly_name: Option<String>,
+    pub(crate) host: String,
+    pub(crate) port: i32,
+    pub(crate) server_version: String,
+    pub(crate) sql_database: String,
+    pub(crate) owner: String,
+    pub(crate) grantee: String,
+    pub(crate) subjects: Vec<String>,
+    pub(crate) derivation: String,
+    pub(crate) access: Access,
+    pub(crate) schemas: Vec<String>,
+    /// A moment, or `never`.
+    pub(crate) expires: String,
+    /// Sessions at once; `null` is no limit.
+    pub(crate) connection_limit: Option<u32>,
+    pub(crate) role: String,
+    pub(crate) secret: String,
+    pub(crate) exposure: Exposure,
+    /// What is different from before, a line each.
+    pub(crate) changes: Vec<String>,
+    pub(crate) objects: Vec<Action>,
+    /// The statements that were, or would be, run; no password or verifier in them.
+    pub(crate) statements: Vec<String>,
+    pub(crate) proof: Proof,
+    /// The line to send to the grantee.
+    pub(crate) connect: String,
+    /// The line that takes the share back.
+    pub(crate) revoke: String,
+    #[serde(skip)]
+    expire: String,
+    #[serde(skip)]
+    isolate: String,
+}
+
+/// What became of the share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum GrantResult {
+    Created,
+    Changed,
+    Unchanged,
+}
+
+impl Granted {
+    pub(crate) fn new(
+        name: &DisplayName,
+        request: &GrantRequest,
+        survey: &Survey,
+        written: Written,
+        proof: Proof,
+    ) -> Self {
+        let (identity, terms) = (&survey.identity, &survey.terms);
+        let is_new = survey.existing.secret.is_none();
+        let target = format!(
+            "postgres/{} --with {} -n {}",
+            identity.database, identity.grantee, identity.namespace
+        );
+        Self {
+            result: match (is_new, survey.is_unchanged()) {
+                (true, _) => GrantResult::Created,
+                (false, false) => GrantResult::Changed,
+                (false, true) => GrantResult::Unchanged,
+            },
+            dry_run: match request.dry_run {
+                DryRun::None => "none",
+                DryRun::Client => "client",
+                DryRun::Server => "server",
+            },
+            namespace: identity.namespace.to_string(),
+            database: identity.database.clone(),
+            friendly_name: survey.names.friendly_name.clone(),
+            host: survey.address.host.clone(),
+            port: survey.address.port,
+            server_version: survey.facts.version_text(),
+            sql_database: terms.database.clone(),
+            owner: survey.owner.clone(),
+            grantee: identity.grantee.to_string(),
+            subjects: terms.subjects.iter().map(Subject::to_string).collect(),
+            derivation: survey.grantee.derivation.clone(),
+            access: terms.access,
+            schemas: terms.schemas.clone(),
+            expires: terms.expiry.to_string(),
+            connection_limit: terms.connection_limit,
+            role: survey.login.role.clone(),
+            secret: identity.object_name(),
+            exposure: if survey.wanted.base_policy.is_some() && survey.exposure.is_open() {
+                Exposure::Isolated {
+                    policies: survey
+                        .wanted
+                        .base_policy
+                        .iter()
+                        .filter_map(|policy| policy.metadata.name.clone())
+                        .collect(),
+                }
+            } else {
+                survey.exposure.clone()
+            },
+            changes: survey.changes(),
+            objects: written.actions,
+            statements: written
+                .statements
+                .iter()
+                .map(|statement| statement.shown().to_owned())
+                .collect(),
+            proof,
+            connect: format!(
+                "{name} connect {}/{} -- psql",
+                identity.namespace, identity.database
+            ),
+            revoke: format!("{name} revoke {target}"),
+            expire: format!("{name} revoke --expired -n {}", identity.namespace),
+            isolate: format!("{name} {target} --isolate"),
+        }
+    }
+
+    /// Whether anything was, or would be, written.
+    pub(crate) fn differs(&self) -> bool {
+        self.result != GrantResult::Unchanged
+    }
+
+    fn headline(&self) -> String {
+        let called = self
+            .friendly_name
+            .as_ref()
+            .map(|name| format!(" ({name})"))
+            .unwrap_or_default();
+        let dry = match self.dry_run {
+            "client" => " (dry run)",
+            "server" => " (server dry run)",
+            _ => "",
+        };
+        let verb = match self.result {
+            GrantResult::Created => "shared",
+            GrantResult::Changed => "share changed",
+            GrantResult::Unchanged => "share unchanged",
+        };
+        format!(
+            "{verb}: postgres/{}{called} of {} with {}{dry}",
+            self.database, self.namespace, self.grantee
+        )
+    }
+
+    fn terms(&self, lines: &mut Vec<String>) {
+        let limit = self
+            .connection_limit
+            .map_or_else(|| "no limit".to_owned(), |limit| limit.to_string());
+        lines.push(format!(
+            "  access    {} on schemas {} of database {}",
+            self.access,
+            self.schemas.join(", "),
+            self.sql_database
+        ));
+        lines.push(format!(
+            "  address   {}:{} (PostgreSQL {})",
+            self.host, self.port, self.server_version
+        ));
+        lines.push(format!(
+            "  login     {}, {limit} sessions at once",
+            self.role
+        ));
+        lines.push(format!(
+            "  for       {} ({})",
+            self.subjects.join(", "),
+            self.derivation
+        ));
+        lines.push(match self.expires.as_str() {
+            "never" => "  until     revoked: it has no end".to_owned(),
+            expires => format!("  until     {expires}: new logins end then; open sessions and objects stay until `{}`", self.expire),
+        });
+        lines.push(match &self.exposure {
+            Exposure::Isolated { policies } => format!("  network   isolated by {}; pods of {} are let in to port {}", policies.join(", "), self.grantee, self.port),
+            Exposure::Open => format!("  network   open: every pod of the cluster reaches it, share or not; `{}` closes it", self.isolate),
+            Exposure::OpenedBy { policies } => format!("  network   open: {} lets every pod of the cluster in, share or not", policies.join(", ")),
+        });
+    }
+
+    fn writes(&self, wide: bool, lines: &mut Vec<String>) {
+        lines.extend(
+            self.changes
+                .iter()
+                .map(|change| format!("  changed   {change}")),
+        );
+        for object in &self.objects {
+            let verb = match object.action {
+                ActionVerb::Created => "created",
+                ActionVerb::Changed => "changed",
+                ActionVerb::Deleted => "deleted",
+                ActionVerb::Unchanged if wide => "unchanged",
+                ActionVerb::Unchanged => continue,
+            };
+            lines.push(format!("  {verb:<9} {}/{}", object.kind, object.name));
+        }
+        if wide || self.dry_run != "none" {
+            lines.extend(
+                self.statements
+                    .iter()
+                    .map(|statement| format!("  sql       {statement};")),
+            );
+        }
+    }
+
+    fn proofs(&self, lines: &mut Vec<String>) {
+        if self.dry_run != "none" {
+            return;
+        }
+        match self.proof.login {
+            Some(LoginProof::Proven) => lines.push("  proven    the login is let in, a wrong password is not".to_owned()),
+            Some(LoginProof::LoopbackTrusted) => lines.push(
+                "  unproven  the password: the server trusts loopback and lets any password in from inside its pod".to_owned(),
+            ),
+            Some(LoginProof::NoConnectionLeft) => {
+                lines.push("  unproven  the password: the server has no connection left to try with".to_owned());
+            }
+            None => {}
+        }
+        let mut users: Vec<&str> = self
+            .proof
+            .reviews
+            .iter()
+            .map(|review| review.user.as_str())
+            .collect();
+        users.dedup();
+        for user in users {
+            let reviews: Vec<_> = self
+                .proof
+                .reviews
+                .iter()
+                .filter(|review| review.user == user)
+                .collect();
+            let groups = reviews
+                .first()
+                .map(|review| review.groups.join(", "))
+                .unwrap_or_default();
+            let list = |allowed: bool| {
+                let questions: Vec<_> = reviews
+                    .iter()
+                    .filter(|review| review.allowed == allowed)
+                    .map(|review| review.question.as_str())
+                    .collect();
+                if questions.is_empty() {
+                    "nothing".to_owned()
+                } else {
+                    questions.join(", ")
+                }
+            };
+            lines.push(format!("  proven    {user} (assumed groups: {groups})"));
+            lines.push(format!("            may: {}", list(true)));
+            lines.push(format!("            may not: {}", list(false)));
+            for review in reviews
+                .iter()
+                .filter(|review| review.allowed != review.expected)
+            {
+                lines.push(if review.expected {
+                    format!(
+                        "  warning   {user} may not {}: the share is of no use to them",
+                        review.question
+                    )
+                } else {
+                    format!(
+                        "  warning   {user} may {} by other rights than this share's",
+                        review.question
+                    )
+                });
+            }
+        }
+        lines.extend(
+            self.proof
+                .gaps
+                .iter()
+                .map(|gap| format!("  unproven  {gap}")),
+        );
+        if let Some(reach) = &self.proof.reach {
+            if reach.reads_verifiers {
+                lines.push("  warning   the login can read password verifiers (pg_authid): PUBLIC was granted what no one should have".to_owned());
+            }
+            for database in &reach.databases {
+                lines.extend(public_reach(database));
+            }
+        }
+        lines.push(format!(
+            "  unproven  from here: the network path from {}",
+            self.grantee
+        ));
+    }
+}
+
+/// What a login reaches beyond its share in one database; nothing to say of a shared database that
+/// gives nothing away.
+fn public_reach(reach: &DatabaseReach) -> Option<String> {
+    let mut what = Vec::new();
+    if !reach.shared {
+        what.push("connect".to_owned());
+    }
+    if reach.temporary {
+        what.push("make temporary tables".to_owned());
+    }
+    if !reach.creates_in.is_empty() {
+        what.push(format!("create in schema {}", reach.creates_in.join(", ")));
+    }
+    if reach.relation_count > 0 {
+        let more = usize::try_from(reach.relation_count)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(reach.relations.len());
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        what.push(format!("use {}{more}", reach.relations.join(", ")));
+    }
+    if what.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "  also      reachable because granted to PUBLIC, in database {}: {}",
+        reach.database,
+        what.join("; ")
+    ))
+}
+
+impl Outcome for Granted {
+    const KIND: &'static str = "Share";
+
+    fn text(&self, wide: bool) -> String {
+        let mut lines = vec![self.headline()];
+        self.terms(&mut lines);
+        self.writes(wide, &mut lines);
+        self.proofs(&mut lines);
+        lines.push(format!(
+            "  readers   of its Secret: those who read all Secrets of {}; every pod of {} by its service account",
+            self.namespace, self.grantee
+        ));
+        if self.dry_run == "none" {
+            lines.push(format!("send to {}: {}", self.grantee, self.connect));
+            lines.push(format!("take back: {}", self.revoke));
+        }
+        printable(&lines.join("\n")).into_owned()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.objects
+            .iter()
+            .filter(|object| object.action != ActionVerb::Deleted)
+            .map(|object| format!("{}/{}", object.kind, object.name))
+            .collect()
+    }
+}

@@ -1,0 +1,113 @@
+use super::{
+    Login, LoginState, Statement, Terms, Verifier,
+    privilege::{Relations, difference, held},
+    session::{Session, SqlError},
+};
+
+/// How often a transaction is tried that met another writer on a catalogue row. The lock keeps our
+/// own writers apart; the owner's GRANTs know nothing of it.
+const ATTEMPTS: u32 = 4;
+
+/// What was found and what has to be done.
+#[derive(Clone, Debug)]
+pub(crate) struct Converged {
+    /// The role as it was before.
+    pub(crate) before: Option<LoginState>,
+    /// The statements that were, or would be, run; none when nothing differs.
+    pub(crate) statements: Vec<Statement>,
+}
+
+/// How far to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Read only.
+    Plan,
+    /// Run everything in a transaction that is rolled back.
+    TryOut,
+    /// Run everything in one transaction.
+    Commit,
+}
+
+/// Makes the login and its privileges what they should be, in one transaction of the shared
+/// database: it is there whole, or not at all.
+///
+/// Everything a role is stands in catalogues that all databases share, so CREATE ROLE and the
+/// grants inside the database commit together.
+pub(crate) async fn converge(
+    session: &Session,
+    login: &Login,
+    terms: &Terms,
+    password: &str,
+    fresh: &Verifier,
+    change: Change,
+) -> Result<Converged, SqlError> {
+    let mut attempt = 1;
+    loop {
+        let converged = plan(session, login, terms, password, fresh).await?;
+        if change == Change::Plan || converged.statements.is_empty() {
+            return Ok(converged);
+        }
+        match transact(session, &converged.statements, change).await {
+            Err(error) if error.is_concurrent_update() && attempt < ATTEMPTS => attempt += 1,
+            result => return result.map(|()| converged),
+        }
+    }
+}
+
+async fn plan(
+    session: &Session,
+    login: &Login,
+    terms: &Terms,
+    password: &str,
+    fresh: &Verifier,
+) -> Result<Converged, SqlError> {
+    let before = LoginState::read(session, &login.role).await?;
+    let relations = Relations::read(session, &terms.schemas).await?;
+    let held = held(session, &login.role).await?;
+    let mut statements = login.difference(before.as_ref(), password, fresh);
+    statements.extend(difference(
+        &login.role,
+        &held,
+        &terms.privileges(&relations),
+    ));
+    Ok(Converged { before, statements })
+}
+
+async fn transact(
+    session: &Session,
+    statements: &[Statement],
+    change: Change,
+) -> Result<(), SqlError> {
+    session.run(&Statement::open("BEGIN")).await?;
+    let result = run_all(session, statements).await;
+    let end = if result.is_ok() && change == Change::Commit {
+        "COMMIT"
+    } else {
+        "ROLLBACK"
+    };
+    let ended = session.run(&Statement::open(end)).await;
+    result.and(ended)
+}
+
+async fn run_all(session: &Session, statements: &[Statement]) -> Result<(), SqlError> {
+    for statement in statements {
+        if statement.is_secret() {
+            // A verifier lets its reader pose as the server; logs are read by more people than
+            // pg_authid is.
+            session
+                .run(&Statement::open(
+                    "SET LOCAL log_statement = 'none'; SET LOCAL log_min_error_statement = 'panic'; SET LOCAL log_min_duration_statement = -1",
+                ))
+                .await?;
+            session.run(statement).await?;
+            session
+                .run(&Statement::open(
+                    "RESET log_statement; RESET log_min_error_statement; RESET log_min_duration_statement",
+                ))
+                .await?;
+        } else {
+            session.run(statement).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! PostgreSQL, spoken through the port-forward of one pod.
+//!
+//! - [`Server`] and [`Session`]: a login over a forwarded stream; no local port, no psql.
+//! - [`Verifier`]: SCRAM-SHA-256, computed here, so that the server never sees a password in SQL.
+//! - [`ShareLock`]: one writer at a time, whatever the shell or the machine it runs on.
+//! - [`Privilege`], [`Terms`] and [`converge`]: what a login should hold, what it holds, and the
+//!   statements between the two.
+//! - [`reach`]: what it can touch beyond that.
+//! - [`withdraw`]: the way back.
+//!
+//! Every superuser session has `search_path = pg_catalog`: a schema that somebody else may write to
+//! must not lend its operators and functions to a superuser (CVE-2018-1058).
+
+mod converge;
+mod facts;
+mod lock;
+mod login;
+mod privilege;
+mod reach;
+mod session;
+mod statement;
+mod tls;
+mod verifier;
+mod withdraw;
+
+pub(crate) use converge::{Change, Converged, converge};
+pub(crate) use facts::{DatabaseFact, Facts, default_schemas, schemas, shared_logins};
+pub(crate) use lock::{LockError, ShareLock};
+pub(crate) use login::{Login, LoginState};
+pub(crate) use privilege::{Access, Terms};
+pub(crate) use reach::{DatabaseReach, Reach, ReachError, reach};
+pub(crate) use session::{Credential, LoginError, Server, Session, SqlError};
+pub(crate) use statement::Statement;
+pub(crate) use verifier::{SALT_LENGTH, Verifier};
+pub(crate) use withdraw::{OwnedObject, WithdrawError, withdraw};

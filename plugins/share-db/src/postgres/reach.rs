@@ -1,0 +1,131 @@
+use serde::Serialize;
+
+use super::{Credential, LoginError, Server, Session, SqlError, Terms};
+
+/// How many databases are looked into; a server of a tenant has two or three.
+const DATABASES_MAX: usize = 16;
+
+/// How many relations of one database are named.
+const RELATIONS_SHOWN: usize = 10;
+
+/// What a login can touch beyond its share, because it was granted to PUBLIC.
+#[derive(Clone, Debug, Default, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Reach {
+    /// Databases it can connect to.
+    pub(crate) databases: Vec<DatabaseReach>,
+    /// Databases that were not looked into.
+    pub(crate) unseen: Vec<String>,
+    /// Whether password verifiers can be read; never true for a login of ours.
+    pub(crate) reads_verifiers: bool,
+}
+
+/// The reach within one database.
+#[derive(Clone, Debug, Default, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DatabaseReach {
+    pub(crate) database: String,
+    /// Whether it is the shared one.
+    pub(crate) shared: bool,
+    /// It may make temporary tables.
+    pub(crate) temporary: bool,
+    /// Schemas in which it may create.
+    pub(crate) creates_in: Vec<String>,
+    /// Relations it can read or write beyond the share: the first few, as `schema.name (SELECT, …)`.
+    pub(crate) relations: Vec<String>,
+    /// How many there are.
+    pub(crate) relation_count: i64,
+}
+
+/// Asks every database what `role` can do there beyond `terms`.
+pub(crate) async fn reach(
+    server: &Server,
+    superuser: &Credential,
+    shared: &Session,
+    role: &str,
+    terms: &Terms,
+) -> Result<Reach, ReachError> {
+    let mut found = Reach::default();
+    let rows = shared
+        .rows(
+            "SELECT datname::text, has_database_privilege($1::name, oid, 'TEMPORARY'), has_table_privilege($1::name, 'pg_authid', 'SELECT')
+             FROM pg_database WHERE datallowconn AND has_database_privilege($1::name, oid, 'CONNECT') ORDER BY datname",
+            &[&role],
+        )
+        .await?;
+    for (index, row) in rows.iter().enumerate() {
+        let name: String = row.get(0);
+        found.reads_verifiers |= row.get::<_, bool>(2);
+        if index >= DATABASES_MAX {
+            found.unseen.push(name);
+            continue;
+        }
+        let is_shared = name == shared.database();
+        let nothing = Vec::new();
+        let within = if is_shared {
+            within(shared, role, &terms.schemas, terms).await?
+        } else {
+            within(
+                &server.login(superuser, &name).await?,
+                role,
+                &nothing,
+                terms,
+            )
+            .await?
+        };
+        found.databases.push(DatabaseReach {
+            database: name,
+            shared: is_shared,
+            temporary: row.get(1),
+            ..within
+        });
+    }
+    Ok(found)
+}
+
+async fn within(
+    session: &Session,
+    role: &str,
+    schemas: &[String],
+    terms: &Terms,
+) -> Result<DatabaseReach, SqlError> {
+    let creates = session
+        .rows(
+            "SELECT nspname::text FROM pg_namespace
+             WHERE nspname !~ '^pg_' AND has_schema_privilege($1::name, oid, 'CREATE') ORDER BY 1",
+            &[&role],
+        )
+        .await?;
+    let asked: &[&str] = match terms.access {
+        super::Access::Read => &["SELECT"],
+        super::Access::Write => &["SELECT", "INSERT", "UPDATE", "DELETE"],
+    };
+    let relations = session
+        .rows(
+            "SELECT format('%s.%s (%s)', nspname, relname, string_agg(p, ', ' ORDER BY p)), count(*) OVER ()
+             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+                  unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) p
+             WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p')
+               AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+               AND has_schema_privilege($1::name, n.oid, 'USAGE') AND has_table_privilege($1::name, c.oid, p)
+               AND NOT (nspname = ANY ($2) AND p = ANY ($3))
+             GROUP BY nspname, relname ORDER BY nspname, relname LIMIT $4",
+            &[&role, &schemas, &asked, &(RELATIONS_SHOWN as i64)],
+        )
+        .await?;
+    Ok(DatabaseReach {
+        creates_in: creates.iter().map(|row| row.get(0)).collect(),
+        relation_count: relations.first().map_or(0, |row| row.get(1)),
+        relations: relations.iter().map(|row| row.get(0)).collect(),
+        ..DatabaseReach::default()
+    })
+}
+
+/// Why the reach could not be told.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReachError {
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+}

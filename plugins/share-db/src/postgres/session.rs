@@ -1,0 +1,250 @@
+use std::time::Duration;
+
+use datalab_core::{
+    cluster::{self, Cluster},
+    words::{Namespace, Secret},
+};
+use thiserror::Error;
+use tokio::time::timeout;
+use tokio_postgres::{Client, Config, NoTls, config::SslMode, error::SqlState};
+
+use super::{Statement, tls};
+
+/// How long a login may take: a server under load answers in less, a dead one never does.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long one statement may take. GRANT ON ALL TABLES of ten thousand tables takes about two
+/// seconds; the rest is waiting for a lock somebody else holds.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A database server, by the pod it runs in.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub(crate) cluster: Cluster,
+    pub(crate) namespace: Namespace,
+    pub(crate) pod: String,
+    /// The port inside the pod, which need not be the Service's.
+    pub(crate) port: u16,
+}
+
+/// A user name and a password.
+#[derive(Clone, Debug)]
+pub(crate) struct Credential {
+    pub(crate) user: String,
+    pub(crate) password: Secret<String>,
+}
+
+/// A session of one database.
+#[derive(Debug)]
+pub(crate) struct Session {
+    client: Client,
+    database: String,
+}
+
+/// Why a login did not succeed.
+#[derive(Debug, Error)]
+pub(crate) enum LoginError {
+    #[error(transparent)]
+    Forward(#[from] cluster::Error),
+    #[error("the server refused the login of {user:?} to database {database:?}")]
+    Refused {
+        user: String,
+        database: String,
+        source: tokio_postgres::Error,
+    },
+    #[error("there is no database {database:?}")]
+    NoDatabase { database: String },
+    #[error("all connections of the server, or of the login, are taken")]
+    TooManyConnections { source: tokio_postgres::Error },
+    #[error("the server is starting up or shutting down")]
+    NotReady { source: tokio_postgres::Error },
+    #[error("the server did not answer a login within {} s", LOGIN_TIMEOUT.as_secs())]
+    TimedOut,
+    #[error("TLS cannot be set up")]
+    Tls { source: rustls::Error },
+    #[error("the connection to the server failed")]
+    Broken { source: tokio_postgres::Error },
+}
+
+/// Why a statement did not succeed; the statement as it may be shown.
+#[derive(Debug, Error)]
+#[error("the database refused: {}", message(source))]
+pub(crate) struct SqlError {
+    pub(crate) statement: String,
+    pub(crate) source: tokio_postgres::Error,
+}
+
+impl Server {
+    /// Logs in, without TLS where the server lets one, else with it.
+    pub(crate) async fn login(
+        &self,
+        credential: &Credential,
+        database: &str,
+    ) -> Result<Session, LoginError> {
+        timeout(LOGIN_TIMEOUT, self.login_unbounded(credential, database))
+            .await
+            .unwrap_or(Err(LoginError::TimedOut))
+    }
+
+    async fn login_unbounded(
+        &self,
+        credential: &Credential,
+        database: &str,
+    ) -> Result<Session, LoginError> {
+        match self.attempt(credential, database, SslMode::Disable).await {
+            // Raised by ClientAuthentication for a pg_hba.conf that has hostssl lines only.
+            Err(LoginError::Refused { source, .. }) if wants_encryption(&source) => {
+                self.attempt(credential, database, SslMode::Require).await
+            }
+            other => other,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        credential: &Credential,
+        database: &str,
+        ssl: SslMode,
+    ) -> Result<Session, LoginError> {
+        let stream = self
+            .cluster
+            .port_forward(&self.namespace, &self.pod, self.port)
+            .await?;
+        let mut config = Config::new();
+        config
+            .user(&credential.user)
+            .password(credential.password.expose())
+            .dbname(database)
+            .application_name("kubectl-datalab-share-db")
+            .options(format!(
+                "-c search_path=pg_catalog -c statement_timeout={} -c idle_in_transaction_session_timeout={}",
+                STATEMENT_TIMEOUT.as_millis(),
+                STATEMENT_TIMEOUT.as_millis()
+            ))
+            .ssl_mode(ssl);
+        let refused = |source| LoginError::from_server(credential, database, source);
+        let client = if ssl == SslMode::Disable {
+            let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(refused)?;
+            drop(tokio::spawn(connection));
+            client
+        } else {
+            let mut tls = tls::inside_the_forward().map_err(|source| LoginError::Tls { source })?;
+            let connector =
+                <_ as tokio_postgres::tls::MakeTlsConnect<cluster::PortForward>>::make_tls_connect(
+                    &mut tls,
+                    "localhost",
+                )
+                .map_err(|_| LoginError::Tls {
+                    source: rustls::Error::General("the server's name is refused".into()),
+                })?;
+            let (client, connection) = config
+                .connect_raw(stream, connector)
+                .await
+                .map_err(refused)?;
+            drop(tokio::spawn(connection));
+            client
+        };
+        Ok(Session {
+            client,
+            database: database.to_owned(),
+        })
+    }
+}
+
+impl Session {
+    /// The database of this session.
+    pub(crate) fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Rows of a query; parameters are never part of its text.
+    pub(crate) async fn rows(
+        &self,
+        query: &str,
+        parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+    ) -> Result<Vec<tokio_postgres::Row>, SqlError> {
+        self.client
+            .query(query, parameters)
+            .await
+            .map_err(|source| SqlError {
+                statement: query.to_owned(),
+                source,
+            })
+    }
+
+    /// Runs one statement.
+    pub(crate) async fn run(&self, statement: &Statement) -> Result<(), SqlError> {
+        self.client
+            .batch_execute(statement.text())
+            .await
+            .map_err(|source| SqlError {
+                statement: statement.shown().to_owned(),
+                source,
+            })
+    }
+}
+
+impl LoginError {
+    fn from_server(credential: &Credential, database: &str, source: tokio_postgres::Error) -> Self {
+        match source.code() {
+            Some(code) if *code == SqlState::INVALID_CATALOG_NAME => Self::NoDatabase {
+                database: database.to_owned(),
+            },
+            Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => {
+                Self::TooManyConnections { source }
+            }
+            Some(code) if *code == SqlState::CANNOT_CONNECT_NOW => Self::NotReady { source },
+            // Class 28 is "invalid authorization specification"; 42501 is CONNECT not granted.
+            Some(code)
+                if code.code().starts_with("28") || *code == SqlState::INSUFFICIENT_PRIVILEGE =>
+            {
+                Self::Refused {
+                    user: credential.user.clone(),
+                    database: database.to_owned(),
+                    source,
+                }
+            }
+            _ => Self::Broken { source },
+        }
+    }
+
+    /// Whether the server knew the login and said no.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+}
+
+impl SqlError {
+    /// Two writers met on one catalogue row; the transaction can be tried again.
+    pub(crate) fn is_concurrent_update(&self) -> bool {
+        self.source.as_db_error().is_some_and(|error| {
+            *error.code() == SqlState::T_R_SERIALIZATION_FAILURE
+                || *error.code() == SqlState::T_R_DEADLOCK_DETECTED
+                || (*error.code() == SqlState::INTERNAL_ERROR
+                    && error.message().contains("concurrently updated"))
+        })
+    }
+
+    /// A lock was not had in time.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        self.source.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    }
+}
+
+fn wants_encryption(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|error| {
+        *error.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION
+            && error.message().contains("no encryption")
+    })
+}
+
+/// What the server itself says, where it said anything: the client's own text adds only "db error".
+fn message(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(error) => match error.detail() {
+            Some(detail) => format!("{} ({detail})", error.message()),
+            None => error.message().to_owned(),
+        },
+        None => error.to_string(),
+    }
+}

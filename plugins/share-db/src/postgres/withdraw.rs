@@ -1,0 +1,211 @@
+use serde::Serialize;
+
+use super::{
+    Change, Credential, LoginError, Server, Session, SqlError, Statement,
+    lock::ShareLock,
+    statement::{identifier, literal},
+};
+
+/// Something the grantee owns.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OwnedObject {
+    pub(crate) database: String,
+    /// As PostgreSQL describes it: `table public.notes`.
+    pub(crate) object: String,
+}
+
+/// What was withdrawn from the database.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Withdrawn {
+    /// Whether there was a role at all.
+    pub(crate) found: bool,
+    /// Whether it is gone now; a role that owns something stays, without login.
+    pub(crate) dropped: bool,
+    /// Sessions that were cut.
+    pub(crate) sessions_cut: i64,
+    /// What the role owned.
+    pub(crate) owned: Vec<OwnedObject>,
+    /// The statements that were, or would be, run.
+    pub(crate) statements: Vec<Statement>,
+}
+
+/// Takes everything back from a role and drops it: no login, sessions cut, what it owns given to
+/// `heir` if there is one, privileges taken back in every database, the role dropped.
+///
+/// A role that owns something is kept when there is no heir: without login, without privileges.
+pub(crate) async fn withdraw(
+    server: &Server,
+    superuser: &Credential,
+    lock: &ShareLock,
+    role: &str,
+    heir: Option<&str>,
+    change: Change,
+) -> Result<Withdrawn, WithdrawError> {
+    let mut withdrawal = Withdrawal {
+        server,
+        superuser,
+        base: lock.session(),
+        role,
+        change,
+        done: Withdrawn::default(),
+    };
+    withdrawal.run(heir).await?;
+    Ok(withdrawal.done)
+}
+
+/// Why a role could not be withdrawn whole.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WithdrawError {
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+    #[error("there is no role {0:?} to hand the objects to")]
+    NoHeir(String),
+}
+
+struct Withdrawal<'a> {
+    server: &'a Server,
+    superuser: &'a Credential,
+    base: &'a Session,
+    role: &'a str,
+    change: Change,
+    done: Withdrawn,
+}
+
+impl Withdrawal<'_> {
+    async fn run(&mut self, heir: Option<&str>) -> Result<(), WithdrawError> {
+        if !self.exists(self.role).await? {
+            return Ok(());
+        }
+        self.done.found = true;
+        if let Some(heir) = heir
+            && !self.exists(heir).await?
+        {
+            return Err(WithdrawError::NoHeir(heir.to_owned()));
+        }
+        let role = identifier(self.role);
+        self.execute(self.base, format!("ALTER ROLE {role} NOLOGIN"))
+            .await?;
+        self.done.sessions_cut += self.cut_sessions().await?;
+
+        for database in self.databases_with_dependencies().await? {
+            let there = self.server.login(self.superuser, &database).await?;
+            let owned = self.owned(&there).await?;
+            let is_empty = owned.is_empty();
+            self.done.owned.extend(owned);
+            match heir {
+                Some(heir) if !is_empty => {
+                    let heir = identifier(heir);
+                    self.execute(&there, format!("REASSIGN OWNED BY {role} TO {heir}"))
+                        .await?;
+                    self.execute(&there, format!("DROP OWNED BY {role}"))
+                        .await?;
+                }
+                // DROP OWNED drops objects too, so it is safe only where there are none.
+                _ if is_empty => {
+                    self.execute(&there, format!("DROP OWNED BY {role}"))
+                        .await?
+                }
+                _ => self.take_back(&there).await?,
+            }
+        }
+        // A login that was under way when NOLOGIN committed may have become a session since.
+        self.done.sessions_cut += self.cut_sessions().await?;
+        if self.done.owned.is_empty() || heir.is_some() {
+            self.execute(self.base, format!("DROP ROLE {role}")).await?;
+            self.done.dropped = true;
+        }
+        Ok(())
+    }
+
+    async fn execute(&mut self, session: &Session, sql: String) -> Result<(), SqlError> {
+        let statement = Statement::open(sql);
+        if self.change == Change::Commit {
+            session.run(&statement).await?;
+        }
+        self.done.statements.push(statement);
+        Ok(())
+    }
+
+    async fn exists(&self, role: &str) -> Result<bool, SqlError> {
+        let rows = self
+            .base
+            .rows("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&role])
+            .await?;
+        Ok(!rows.is_empty())
+    }
+
+    async fn cut_sessions(&mut self) -> Result<i64, SqlError> {
+        let who = format!("usename = {}", literal(self.role));
+        let (query, cut) = if self.change == Change::Commit {
+            (
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = $1",
+                true,
+            )
+        } else {
+            (
+                "SELECT count(*) FROM pg_stat_activity WHERE usename = $1",
+                false,
+            )
+        };
+        let rows = self.base.rows(query, &[&self.role]).await?;
+        let count = rows.first().map_or(0, |row| row.get(0));
+        if cut && count > 0 {
+            self.done.statements.push(Statement::open(format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {who}"
+            )));
+        }
+        Ok(count)
+    }
+
+    /// Databases in which the role owns something or holds a privilege; what all databases share
+    /// (a privilege on a database, say) is seen from any of them, so the base always counts.
+    async fn databases_with_dependencies(&self) -> Result<Vec<String>, SqlError> {
+        let rows = self
+            .base
+            .rows(
+                "SELECT DISTINCT d.datname::text FROM pg_shdepend s
+                 JOIN pg_database d ON d.oid = s.dbid OR (s.dbid = 0 AND d.datname = current_database())
+                 WHERE s.refclassid = 'pg_authid'::regclass AND d.datallowconn
+                   AND s.refobjid = (SELECT oid FROM pg_roles WHERE rolname = $1) ORDER BY 1",
+                &[&self.role],
+            )
+            .await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    async fn owned(&self, there: &Session) -> Result<Vec<OwnedObject>, SqlError> {
+        let rows = there
+            .rows(
+                "SELECT pg_describe_object(classid, objid, objsubid) FROM pg_shdepend
+                 WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o'
+                   AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = $1)
+                   AND (dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+                        OR (dbid = 0 AND current_database() = $2))
+                 ORDER BY 1",
+                &[&self.role, &self.base.database()],
+            )
+            .await?;
+        Ok(rows
+            .iter()
+            .map(|row| OwnedObject {
+                database: there.database().to_owned(),
+                object: row.get(0),
+            })
+            .collect())
+    }
+
+    /// Takes the privileges back without touching what the role owns.
+    async fn take_back(&mut self, there: &Session) -> Result<(), SqlError> {
+        let held = super::privilege::held(there, self.role).await?;
+        for statement in super::privilege::difference(self.role, &held, &Default::default()) {
+            if self.change == Change::Commit {
+                there.run(&statement).await?;
+            }
+            self.done.statements.push(statement);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+use std::collections::BTreeMap;
+
+use datalab_core::{
+    cluster::{
+        self, Cluster,
+        api::{
+            api::{
+                core::v1::Secret,
+                networking::v1::NetworkPolicy,
+                rbac::v1::{Role, RoleBinding},
+            },
+            apimachinery::pkg::apis::meta::v1::ObjectMeta,
+        },
+    },
+    words::Namespace,
+};
+
+use super::{BY_PURPOSE, DATABASE_LABEL, GRANTEE_LABEL, Identity, Terms, is_ours};
+
+/// What the cluster knows of one share; a share that was cut short has some of it only.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) identity: Identity,
+    /// The Secret's metadata: its data is not read to list shares.
+    pub(crate) secret: Option<ObjectMeta>,
+    pub(crate) role: Option<Role>,
+    pub(crate) binding: Option<RoleBinding>,
+    pub(crate) policy: Option<NetworkPolicy>,
+}
+
+/// All shares of a namespace.
+#[derive(Clone, Debug)]
+pub(crate) struct Records {
+    pub(crate) records: Vec<Record>,
+    /// All policies of the namespace, whoever made them.
+    pub(crate) policies: Vec<NetworkPolicy>,
+}
+
+impl Record {
+    pub(crate) fn of(identity: Identity) -> Self {
+        Self {
+            identity,
+            secret: None,
+            role: None,
+            binding: None,
+            policy: None,
+        }
+    }
+
+    /// The terms on the Secret; `None` where there is no Secret, or somebody edited them away.
+    pub(crate) fn terms(&self) -> Option<Terms> {
+        Terms::from_annotations(self.secret.as_ref()?.annotations.as_ref()?).ok()
+    }
+}
+
+impl Records {
+    /// Reads them, in four requests whatever their number.
+    pub(crate) async fn read(
+        cluster: &Cluster,
+        namespace: &Namespace,
+    ) -> Result<Self, cluster::Error> {
+        let (secrets, roles, bindings, policies) = futures::try_join!(
+            cluster.list_metadata::<Secret>(namespace, BY_PURPOSE),
+            cluster.list::<Role>(namespace, BY_PURPOSE),
+            cluster.list::<RoleBinding>(namespace, BY_PURPOSE),
+            cluster.list::<NetworkPolicy>(namespace, ""),
+        )?;
+        let mut found: BTreeMap<Identity, Record> = BTreeMap::new();
+        let mut at = |meta: &ObjectMeta, put: &mut dyn FnMut(&mut Record)| {
+            if let Some(identity) = identity(namespace, meta) {
+                put(found
+                    .entry(identity.clone())
+                    .or_insert_with(|| Record::of(identity)));
+            }
+        };
+        for secret in &secrets {
+            at(secret, &mut |record| record.secret = Some(secret.clone()));
+        }
+        for role in &roles {
+            at(&role.metadata, &mut |record| {
+                record.role = Some(role.clone())
+            });
+        }
+        for binding in &bindings {
+            at(&binding.metadata, &mut |record| {
+                record.binding = Some(binding.clone())
+            });
+        }
+        for policy in policies.iter().filter(|policy| is_ours(*policy).is_ok()) {
+            at(&policy.metadata, &mut |record| {
+                record.policy = Some(policy.clone())
+            });
+        }
+        Ok(Self {
+            records: found.into_values().collect(),
+            policies,
+        })
+    }
+}
+
+/// The share that an object belongs to, if its labels and its name agree on one.
+fn identity(namespace: &Namespace, meta: &ObjectMeta) -> Option<Identity> {
+    let labels = meta.labels.as_ref()?;
+    let identity = Identity {
+        namespace: namespace.clone(),
+        database: labels.get(DATABASE_LABEL)?.clone(),
+        grantee: labels.get(GRANTEE_LABEL)?.parse().ok()?,
+    };
+    (meta.name.as_deref() == Some(&identity.object_name())).then_some(identity)
+}
