@@ -43,20 +43,28 @@ pub(crate) struct Hierarchy {
 /// All hierarchies mounted below [`MOUNT_POINT`], each once.
 pub(crate) fn hierarchies() -> Result<Vec<Hierarchy>, Error> {
     let path = Path::new("/proc/self/mountinfo");
-    Ok(parse(&fs::read_to_string(path).map_err(fail("read", path))?))
+    Ok(parse(
+        &fs::read_to_string(path).map_err(fail("read", path))?,
+    ))
 }
 
 fn parse(mountinfo: &str) -> Vec<Hierarchy> {
     let mut found: Vec<Hierarchy> = Vec::new();
     for line in mountinfo.lines() {
         // proc(5): the fields before " - " end with optional ones; type and options follow it.
-        let Some((left, right)) = line.split_once(" - ") else { continue };
+        let Some((left, right)) = line.split_once(" - ") else {
+            continue;
+        };
         let mut right = right.split(' ');
         let kind = right.next();
         let options = right.nth(1).unwrap_or("");
-        let Some(mount_point) = left.split(' ').nth(4).map(PathBuf::from) else { continue };
+        let Some(mount_point) = left.split(' ').nth(4).map(PathBuf::from) else {
+            continue;
+        };
         if !mount_point.starts_with(MOUNT_POINT)
-            || found.iter().any(|hierarchy| hierarchy.mount_point == mount_point)
+            || found
+                .iter()
+                .any(|hierarchy| hierarchy.mount_point == mount_point)
         {
             continue;
         }
@@ -70,9 +78,15 @@ fn parse(mountinfo: &str) -> Vec<Hierarchy> {
                         !general.contains(option) && !option.starts_with("release_agent=")
                     })
                     .collect();
-                found.push(Hierarchy { mount_point, version_1: Some(names.join(",")) });
+                found.push(Hierarchy {
+                    mount_point,
+                    version_1: Some(names.join(",")),
+                });
             }
-            Some("cgroup2") => found.push(Hierarchy { mount_point, version_1: None }),
+            Some("cgroup2") => found.push(Hierarchy {
+                mount_point,
+                version_1: None,
+            }),
             _ => {}
         }
     }
@@ -97,7 +111,10 @@ pub(crate) fn join(hierarchies: &[Hierarchy], cgroup: &Path) -> Result<(), Error
 
 /// Moves the calling process one level down where version 2 asks for it.
 pub(crate) fn settle(hierarchies: &[Hierarchy], cgroup: &Path) -> Result<(), Error> {
-    for hierarchy in hierarchies.iter().filter(|hierarchy| hierarchy.version_1.is_none()) {
+    for hierarchy in hierarchies
+        .iter()
+        .filter(|hierarchy| hierarchy.version_1.is_none())
+    {
         let directory = hierarchy.mount_point.join(cgroup);
         let leaf = directory.join(LEAF);
         make(&leaf)?;
@@ -135,7 +152,10 @@ fn delegate(directory: &Path) {
     for controller in CONTROLLERS {
         // One that the machine does not have, or does not hand down, is no reason to fail here:
         // containerd says what it misses.
-        let _ = fs::write(directory.join("cgroup.subtree_control"), format!("+{controller}"));
+        let _ = fs::write(
+            directory.join("cgroup.subtree_control"),
+            format!("+{controller}"),
+        );
     }
 }
 
@@ -156,7 +176,9 @@ pub(crate) fn remove(hierarchies: &[Hierarchy], cgroup: &Path) -> Result<(), Err
             }
             thread::sleep(Duration::from_millis(20));
         }
-        if let Some(parent) = directory.parent().filter(|parent| **parent != hierarchy.mount_point)
+        if let Some(parent) = directory
+            .parent()
+            .filter(|parent| **parent != hierarchy.mount_point)
         {
             // Fails while another lab's cgroup is in it, which is as it should be.
             let _ = fs::remove_dir(parent);
@@ -188,7 +210,11 @@ fn remove_tree(directory: &Path) -> Result<(), Error> {
 
 fn fail(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
-    move |source| Error { action, path, source }
+    move |source| Error {
+        action,
+        path,
+        source,
+    }
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub enum Error {
 ///
 /// # Errors
 /// When it cannot be started or ends with a failure.
-pub fn run(command: &mut Command) -> Result<String, Error> {
+pub(crate) fn run(command: &mut Command) -> Result<String, Error> {
     let output = command.stdin(Stdio::null()).output();
     judge(command, output)
 }
@@ -42,23 +42,40 @@ pub fn run(command: &mut Command) -> Result<String, Error> {
 ///
 /// # Errors
 /// When it cannot be started, does not take the input, or ends with a failure.
-pub fn run_with_input(command: &mut Command, input: &[u8]) -> Result<String, Error> {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> Result<String, Error> {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let output = command.spawn().and_then(|mut child| {
         // A program that ends early closes the pipe; its own answer says why.
-        let fed = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(input));
+        let fed = child
+            .stdin
+            .take()
+            .map_or(Ok(()), |mut stdin| stdin.write_all(input));
         let output = child.wait_with_output()?;
-        if output.status.success() { fed.map(|()| output) } else { Ok(output) }
+        if output.status.success() {
+            fed.map(|()| output)
+        } else {
+            Ok(output)
+        }
     });
     judge(command, output)
 }
 
 fn judge(command: &Command, output: std::io::Result<Output>) -> Result<String, Error> {
-    let output = output.map_err(|source| Error::Start { command: line(command), source })?;
+    let output = output.map_err(|source| Error::Start {
+        command: line(command),
+        source,
+    })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let said = if output.stderr.trim_ascii().is_empty() { &output.stdout } else { &output.stderr };
+    let said = if output.stderr.trim_ascii().is_empty() {
+        &output.stdout
+    } else {
+        &output.stderr
+    };
     Err(Error::Failed {
         command: line(command),
         status: output.status,
@@ -76,12 +93,16 @@ fn line(command: &Command) -> String {
 }
 
 fn quoted(answer: &str) -> String {
-    if answer.is_empty() { String::new() } else { format!(": {answer}") }
+    if answer.is_empty() {
+        String::new()
+    } else {
+        format!(": {answer}")
+    }
 }
 
 /// The last `count` lines of a text.
 #[must_use]
-pub fn last_lines(text: &str, count: usize) -> String {
+pub(crate) fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.trim_end().lines().collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
@@ -95,18 +116,26 @@ mod tests {
         let error = run(Command::new("sh").args(["-c", "echo first >&2; echo last >&2; exit 3"]))
             .unwrap_err()
             .to_string();
-        assert!(error.contains("sh -c") && error.contains("exit status: 3"), "{error}");
+        assert!(
+            error.contains("sh -c") && error.contains("exit status: 3"),
+            "{error}"
+        );
         assert!(error.ends_with("first\nlast"), "{error}");
     }
 
     #[test]
     fn a_missing_program_is_named() {
-        let error = run(&mut Command::new("/nonexistent/program")).unwrap_err().to_string();
+        let error = run(&mut Command::new("/nonexistent/program"))
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "cannot start `/nonexistent/program`");
     }
 
     #[test]
     fn input_reaches_the_program() {
-        assert_eq!(run_with_input(&mut Command::new("cat"), b"abc").unwrap(), "abc");
+        assert_eq!(
+            run_with_input(&mut Command::new("cat"), b"abc").unwrap(),
+            "abc"
+        );
     }
 }

@@ -49,12 +49,23 @@ pub(crate) fn configure(layout: &Layout, subnet: Subnet) -> Result<(), Error> {
         "kubernetes.default.svc.cluster.local",
         "localhost",
     ];
-    let addresses = [[127, 0, 0, 1].into(), API_SERVICE, NODE_ADDRESS, subnet.lab()];
+    let addresses = [
+        [127, 0, 0, 1].into(),
+        API_SERVICE,
+        NODE_ADDRESS,
+        subnet.lab(),
+    ];
     let node = format!("system:node:{NODE}");
     for (file, identity) in [
-        ("kube-apiserver", authority.server("kube-apiserver", &names, &addresses)?),
+        (
+            "kube-apiserver",
+            authority.server("kube-apiserver", &names, &addresses)?,
+        ),
         ("kubelet", authority.server(NODE, &[NODE], &[NODE_ADDRESS])?),
-        ("kubelet-client", authority.client("kube-apiserver", Some("system:masters"))?),
+        (
+            "kubelet-client",
+            authority.client("kube-apiserver", Some("system:masters"))?,
+        ),
     ] {
         write_private(&layout.pki(&format!("{file}.crt")), &identity.certificate)?;
         write_private(&layout.pki(&format!("{file}.key")), &identity.key)?;
@@ -62,11 +73,21 @@ pub(crate) fn configure(layout: &Layout, subnet: Subnet) -> Result<(), Error> {
 
     let admin = authority.client("lab-admin", Some("system:masters"))?;
     let ca = &authority.identity().certificate;
-    kubeconfig::write(&layout.kubeconfig(), CONTEXT, &server(subnet.lab()), ca, &admin)?;
+    kubeconfig::write(
+        &layout.kubeconfig(),
+        CONTEXT,
+        &server(subnet.lab()),
+        ca,
+        &admin,
+    )?;
     let inside = server("127.0.0.1");
     kubeconfig::write(&layout.kubeconfig_inside(), CONTEXT, &inside, ca, &admin)?;
     for (part, user, group) in [
-        ("kube-controller-manager", "system:kube-controller-manager", None),
+        (
+            "kube-controller-manager",
+            "system:kube-controller-manager",
+            None,
+        ),
         ("kube-scheduler", "system:kube-scheduler", None),
         ("kube-proxy", "system:kube-proxy", None),
         ("kubelet", node.as_str(), Some("system:nodes")),
@@ -82,7 +103,10 @@ pub(crate) fn configure(layout: &Layout, subnet: Subnet) -> Result<(), Error> {
         "omitStages": ["RequestReceived"],
         "rules": [{ "level": "Metadata" }],
     });
-    Ok(write_whole(&layout.config("audit-policy.json"), &audit_policy)?)
+    Ok(write_whole(
+        &layout.config("audit-policy.json"),
+        &audit_policy,
+    )?)
 }
 
 pub(crate) fn kubeconfig_of(layout: &Layout, part: &str) -> std::path::PathBuf {
@@ -112,12 +136,21 @@ pub(crate) fn kube_apiserver(layout: &Layout, programs: &Programs) -> Part {
         .flag("tls-private-key-file", layout.pki("kube-apiserver.key"))
         .flag("client-ca-file", layout.pki("ca.crt"))
         .flag("kubelet-certificate-authority", layout.pki("ca.crt"))
-        .flag("kubelet-client-certificate", layout.pki("kubelet-client.crt"))
+        .flag(
+            "kubelet-client-certificate",
+            layout.pki("kubelet-client.crt"),
+        )
         .flag("kubelet-client-key", layout.pki("kubelet-client.key"))
         .flag("kubelet-preferred-address-types", "InternalIP")
         .flag("service-account-issuer", "https://kubernetes.default.svc")
-        .flag("service-account-key-file", layout.pki("service-accounts.pub"))
-        .flag("service-account-signing-key-file", layout.pki("service-accounts.key"))
+        .flag(
+            "service-account-key-file",
+            layout.pki("service-accounts.pub"),
+        )
+        .flag(
+            "service-account-signing-key-file",
+            layout.pki("service-accounts.key"),
+        )
         .flag("authorization-mode", "Node,RBAC")
         .flag("allow-privileged", "true")
         .flag("audit-policy-file", layout.config("audit-policy.json"))
@@ -134,7 +167,10 @@ pub(crate) fn kube_controller_manager(layout: &Layout, programs: &Programs) -> P
         .flag("authorization-kubeconfig", &kubeconfig)
         .flag("bind-address", "127.0.0.1")
         .arg("--use-service-account-credentials")
-        .flag("service-account-private-key-file", layout.pki("service-accounts.key"))
+        .flag(
+            "service-account-private-key-file",
+            layout.pki("service-accounts.key"),
+        )
         .flag("root-ca-file", layout.pki("ca.crt"))
         .flag("cluster-signing-cert-file", layout.pki("ca.crt"))
         .flag("cluster-signing-key-file", layout.pki("ca.key"))

@@ -16,7 +16,7 @@ pub struct Error {
 
 /// The directories of this user, outside of any checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Directories {
+pub(crate) struct Directories {
     cache: PathBuf,
     state: PathBuf,
 }
@@ -28,12 +28,16 @@ impl Directories {
     ///
     /// # Errors
     /// When none of these is set.
-    pub fn from_env() -> Result<Self, Error> {
+    pub(crate) fn from_env() -> Result<Self, Error> {
         Self::from_table(|name| env::var_os(name))
     }
 
     fn from_table(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
-        let absolute = |name| get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let absolute = |name| {
+            get(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
         let find = |own: &'static str, xdg, home: &str| {
             absolute(own)
                 .or_else(|| absolute(xdg).map(|base| base.join(PROJECT)))
@@ -48,13 +52,13 @@ impl Directories {
 
     /// What can be made again: binaries and images. May be deleted at any time.
     #[must_use]
-    pub fn cache(&self) -> &Path {
+    pub(crate) fn cache(&self) -> &Path {
         &self.cache
     }
 
     /// The directories of all labs, one each.
     #[must_use]
-    pub fn labs(&self) -> PathBuf {
+    pub(crate) fn labs(&self) -> PathBuf {
         self.state.join("labs")
     }
 }
@@ -65,7 +69,10 @@ mod tests {
 
     fn directories(table: &[(&str, &str)]) -> Result<Directories, Error> {
         Directories::from_table(|name| {
-            table.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
+            table
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| OsString::from(value))
         })
     }
 
@@ -82,11 +89,19 @@ mod tests {
         assert_eq!(all.labs(), Path::new("/xs/kubectl-datalab/labs"));
         let home = directories(&[("HOME", "/home/u"), ("DATALAB_STATE", "relative")]).unwrap();
         assert_eq!(home.cache(), Path::new("/home/u/.cache/kubectl-datalab"));
-        assert_eq!(home.labs(), Path::new("/home/u/.local/state/kubectl-datalab/labs"));
+        assert_eq!(
+            home.labs(),
+            Path::new("/home/u/.local/state/kubectl-datalab/labs")
+        );
     }
 
     #[test]
     fn nothing_set_is_an_error_that_names_the_variable() {
-        assert!(directories(&[]).unwrap_err().to_string().contains("DATALAB_CACHE"));
+        assert!(
+            directories(&[])
+                .unwrap_err()
+                .to_string()
+                .contains("DATALAB_CACHE")
+        );
     }
 }

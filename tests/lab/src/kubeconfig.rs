@@ -16,7 +16,10 @@ pub(crate) fn write(
     client: &Identity,
 ) -> Result<(), pki::Error> {
     // JSON is YAML: kubectl and every client library read it.
-    pki::write_private(path, &format!("{:#}\n", config(context, server, authority, client)))
+    pki::write_private(
+        path,
+        &format!("{:#}\n", config(context, server, authority, client)),
+    )
 }
 
 fn config(context: &str, server: &str, authority: &str, client: &Identity) -> Value {

@@ -32,7 +32,9 @@ pub(crate) struct Layout {
 
 impl Layout {
     pub(crate) fn new(directory: &Path) -> Self {
-        Self { directory: directory.to_owned() }
+        Self {
+            directory: directory.to_owned(),
+        }
     }
 
     /// Folders that have to exist before anything is written.

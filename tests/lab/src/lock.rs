@@ -15,7 +15,7 @@ pub struct Error {
 
 /// A lock that is held; dropping it lets the next one in.
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     path: PathBuf,
     file: File,
 }
@@ -25,10 +25,14 @@ impl Lock {
     ///
     /// # Errors
     /// When the file cannot be made or locked.
-    pub fn acquire(path: &Path, waiting: impl FnOnce()) -> Result<Self, Error> {
+    pub(crate) fn acquire(path: &Path, waiting: impl FnOnce()) -> Result<Self, Error> {
         let fail = |action| {
             let path = path.to_owned();
-            move |source| Error { action, path, source }
+            move |source| Error {
+                action,
+                path,
+                source,
+            }
         };
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(fail("create the directory of"))?;
@@ -56,7 +60,10 @@ impl Lock {
             let held = file.metadata().map_err(fail("read"))?;
             let current = fs::metadata(path);
             if current.is_ok_and(|current| current.ino() == held.ino()) {
-                return Ok(Self { path: path.to_owned(), file });
+                return Ok(Self {
+                    path: path.to_owned(),
+                    file,
+                });
             }
         }
     }
@@ -65,11 +72,15 @@ impl Lock {
     ///
     /// # Errors
     /// When the file cannot be removed.
-    pub fn remove(self) -> Result<(), Error> {
+    pub(crate) fn remove(self) -> Result<(), Error> {
         let Self { path, file } = self;
         let removed = fs::remove_file(&path);
         drop(file);
-        removed.map_err(|source| Error { action: "remove", path, source })
+        removed.map_err(|source| Error {
+            action: "remove",
+            path,
+            source,
+        })
     }
 }
 

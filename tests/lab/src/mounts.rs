@@ -42,7 +42,11 @@ pub enum Error {
 pub(crate) fn arrange(hierarchies: &[Hierarchy], kept: &[&Path]) -> Result<(), Error> {
     let opened = kept
         .iter()
-        .map(|path| File::open(path).map(|file| (*path, file)).map_err(prepare(path)))
+        .map(|path| {
+            File::open(path)
+                .map(|file| (*path, file))
+                .map_err(prepare(path))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let links = links_between_hierarchies();
 
@@ -65,7 +69,10 @@ pub(crate) fn arrange(hierarchies: &[Hierarchy], kept: &[&Path]) -> Result<(), E
         let covered = SHADED.iter().any(|shaded| path.starts_with(shaded));
         if covered || path.starts_with("/run") {
             make(path)?;
-            bind(Path::new(&format!("/proc/self/fd/{}", file.as_raw_fd())), path)?;
+            bind(
+                Path::new(&format!("/proc/self/fd/{}", file.as_raw_fd())),
+                path,
+            )?;
         }
     }
     Ok(())
@@ -73,13 +80,24 @@ pub(crate) fn arrange(hierarchies: &[Hierarchy], kept: &[&Path]) -> Result<(), E
 
 /// Shows `source` at `target`, which must exist and be of the same kind.
 pub(crate) fn bind(source: &Path, target: &Path) -> Result<(), Error> {
-    mount(Some(source), target, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)
-        .map_err(|source| Error::Mount { target: target.to_owned(), source })
+    mount(
+        Some(source),
+        target,
+        None::<&str>,
+        MsFlags::MS_BIND | MsFlags::MS_REC,
+        None::<&str>,
+    )
+    .map_err(|source| Error::Mount {
+        target: target.to_owned(),
+        source,
+    })
 }
 
 /// Names and targets of links such as `cpu -> cpu,cpuacct`, which programs rely on.
 fn links_between_hierarchies() -> Vec<(PathBuf, PathBuf)> {
-    let Ok(entries) = fs::read_dir(MOUNT_POINT) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(MOUNT_POINT) else {
+        return Vec::new();
+    };
     entries
         .filter_map(Result::ok)
         .filter_map(|entry| Some((entry.path(), fs::read_link(entry.path()).ok()?)))
@@ -87,10 +105,17 @@ fn links_between_hierarchies() -> Vec<(PathBuf, PathBuf)> {
 }
 
 fn mount_cgroups(hierarchies: &[Hierarchy], links: &[(PathBuf, PathBuf)]) -> Result<(), Error> {
-    if !hierarchies.iter().any(|hierarchy| hierarchy.mount_point == Path::new(MOUNT_POINT)) {
+    if !hierarchies
+        .iter()
+        .any(|hierarchy| hierarchy.mount_point == Path::new(MOUNT_POINT))
+    {
         attach("tmpfs", MOUNT_POINT, "tmpfs", "mode=755")?;
     }
-    for Hierarchy { mount_point, version_1 } in hierarchies {
+    for Hierarchy {
+        mount_point,
+        version_1,
+    } in hierarchies
+    {
         make(mount_point)?;
         match version_1 {
             Some(options) => attach("cgroup", mount_point, "cgroup", options)?,
@@ -105,8 +130,17 @@ fn mount_cgroups(hierarchies: &[Hierarchy], links: &[(PathBuf, PathBuf)]) -> Res
 
 fn attach(source: &str, target: impl AsRef<Path>, kind: &str, options: &str) -> Result<(), Error> {
     let target = target.as_ref();
-    mount(Some(source), target, Some(kind), MsFlags::empty(), Some(options))
-        .map_err(|source| Error::Mount { target: target.to_owned(), source })
+    mount(
+        Some(source),
+        target,
+        Some(kind),
+        MsFlags::empty(),
+        Some(options),
+    )
+    .map_err(|source| Error::Mount {
+        target: target.to_owned(),
+        source,
+    })
 }
 
 fn make(directory: &Path) -> Result<(), Error> {

@@ -41,8 +41,14 @@ impl FromStr for LabName {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let valid = text.len() <= LONGEST
             && text.starts_with(|first: char| first.is_ascii_lowercase())
-            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidName(text.to_owned())) }
+            && text
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        if valid {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidName(text.to_owned()))
+        }
     }
 }
 
@@ -69,7 +75,17 @@ mod tests {
         for good in ["lab", "a", "two-labs-2"] {
             assert_eq!(good.parse::<LabName>().unwrap().as_str(), good);
         }
-        for bad in ["", "..", "a/b", "-a", "1a", "A", "a b", "é", &"a".repeat(33)] {
+        for bad in [
+            "",
+            "..",
+            "a/b",
+            "-a",
+            "1a",
+            "A",
+            "a b",
+            "é",
+            &"a".repeat(33),
+        ] {
             assert!(bad.parse::<LabName>().is_err(), "{bad:?}");
         }
     }

@@ -36,24 +36,18 @@ pub(crate) const INSIDE: &str = "eth0";
 /// The /30 that connects one lab with this machine: `10.200.N.0/30`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Subnet(u8);
+pub(crate) struct Subnet(pub(crate) u8);
 
 impl Subnet {
-    /// The subnet with this third octet.
-    #[must_use]
-    pub const fn new(third_octet: u8) -> Self {
-        Self(third_octet)
-    }
-
     /// This machine's address.
     #[must_use]
-    pub const fn host(self) -> Ipv4Addr {
+    pub(crate) const fn host(self) -> Ipv4Addr {
         Ipv4Addr::new(10, 200, self.0, 1)
     }
 
     /// The lab's address.
     #[must_use]
-    pub const fn lab(self) -> Ipv4Addr {
+    pub(crate) const fn lab(self) -> Ipv4Addr {
         Ipv4Addr::new(10, 200, self.0, 2)
     }
 
@@ -61,7 +55,9 @@ impl Subnet {
     fn first_free(routes: &str) -> Option<Self> {
         (1..=254).map(Self).find(|subnet| {
             let prefix = format!("10.200.{}.", subnet.0);
-            !routes.split_whitespace().any(|word| word.starts_with(&prefix))
+            !routes
+                .split_whitespace()
+                .any(|word| word.starts_with(&prefix))
         })
     }
 }
@@ -83,7 +79,9 @@ pub(crate) fn connect(state: &mut State, init: i32) -> Result<Subnet, Error> {
     state.write()?;
     let veth = &state.veth;
     run(ip()
-        .args(["link", "add", veth, "type", "veth", "peer", "name", INSIDE, "netns"])
+        .args([
+            "link", "add", veth, "type", "veth", "peer", "name", INSIDE, "netns",
+        ])
         .arg(init.to_string()))?;
     run(ip().args(["addr", "add", &format!("{}/30", subnet.host()), "dev", veth]))?;
     run(ip().args(["link", "set", veth, "up"]))?;
@@ -121,13 +119,15 @@ mod tests {
 
     #[test]
     fn no_free_subnet_is_noticed() {
-        let all: String = (0..=255).map(|n| format!("10.200.{n}.0/30 dev x\n")).collect();
+        let all: String = (0..=255)
+            .map(|n| format!("10.200.{n}.0/30 dev x\n"))
+            .collect();
         assert_eq!(Subnet::first_free(&all), None);
     }
 
     #[test]
     fn both_ends_are_in_the_subnet() {
-        let subnet = Subnet::new(9);
+        let subnet = Subnet(9);
         assert_eq!(subnet.to_string(), "10.200.9.0/30");
         assert_eq!(subnet.host().to_string(), "10.200.9.1");
         assert_eq!(subnet.lab().to_string(), "10.200.9.2");

@@ -34,15 +34,27 @@ pub enum Error {
 /// Writes the configuration of the node's parts.
 pub(crate) fn configure(layout: &Layout) -> Result<(), Error> {
     write_whole(&layout.cni().join("10-lab.conflist"), &network(layout))?;
-    write_whole(&layout.config("kubelet.json"), &kubelet_configuration(layout))?;
-    write_whole(&layout.config("kube-proxy.json"), &kube_proxy_configuration(layout))?;
+    write_whole(
+        &layout.config("kubelet.json"),
+        &kubelet_configuration(layout),
+    )?;
+    write_whole(
+        &layout.config("kube-proxy.json"),
+        &kube_proxy_configuration(layout),
+    )?;
     // Empty: what the lab's DNS server does not know does not exist.
     write(&layout.config("resolv.conf"), "")?;
-    write(&layout.config("containerd.toml"), &containerd_configuration(layout))
+    write(
+        &layout.config("containerd.toml"),
+        &containerd_configuration(layout),
+    )
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Error> {
-    fs::write(path, text).map_err(|source| Error::Write { path: path.to_owned(), source })
+    fs::write(path, text).map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn network(layout: &Layout) -> serde_json::Value {
@@ -171,8 +183,7 @@ pub(crate) fn kubelet(layout: &Layout, programs: &Programs) -> Part {
 
 /// Services.
 pub(crate) fn kube_proxy(layout: &Layout, programs: &Programs) -> Part {
-    Part::new("kube-proxy", &programs.kube_proxy)
-        .flag("config", layout.config("kube-proxy.json"))
+    Part::new("kube-proxy", &programs.kube_proxy).flag("config", layout.config("kube-proxy.json"))
 }
 
 #[cfg(test)]
@@ -189,6 +200,9 @@ mod tests {
     fn a_path_with_a_quote_stays_one_toml_string() {
         let layout = Layout::new(Path::new("/a \"b\""));
         let text = containerd_configuration(&layout);
-        assert!(text.contains(r#"root = "/a \"b\"/data/containerd""#), "{text}");
+        assert!(
+            text.contains(r#"root = "/a \"b\"/data/containerd""#),
+            "{text}"
+        );
     }
 }

@@ -33,8 +33,7 @@ const ROOT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// 101 means "not allowed".
-const POLICY_TEXT: &str =
-    "#!/bin/sh\n# Left by `cargo xtask lab up`, which installs packages without their services.\nexit 101\n";
+const POLICY_TEXT: &str = "#!/bin/sh\n# Left by `cargo xtask lab up`, which installs packages without their services.\nexit 101\n";
 
 #[derive(Clone, Copy, Debug)]
 enum Evidence {
@@ -46,9 +45,7 @@ impl Evidence {
     fn is_there(self) -> bool {
         match self {
             Self::Program(name) => find_program(name).is_some(),
-            Self::Plugin(name) => {
-                plugin_folder().is_some_and(|folder| folder.join(name).is_file())
-            }
+            Self::Plugin(name) => plugin_folder().is_some_and(|folder| folder.join(name).is_file()),
         }
     }
 }
@@ -145,7 +142,9 @@ pub(crate) fn ensure(progress: &mut dyn Progress) -> Result<Option<Go>, Error> {
 fn install(packages: &[&str]) -> Result<(), Error> {
     let guard = ServiceGuard::set()?;
     let install = || {
-        run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(packages))
+        run(apt_get()
+            .args(["install", "--yes", "--no-install-recommends"])
+            .args(packages))
     };
     let installed = install().or_else(|_| {
         // The lists may be missing or old. A failed update of an unrelated source does not matter
@@ -154,9 +153,10 @@ fn install(packages: &[&str]) -> Result<(), Error> {
         install()
     });
     guard.remove()?;
-    installed
-        .map(drop)
-        .map_err(|source| Error::Install { packages: packages.join(" "), source })
+    installed.map(drop).map_err(|source| Error::Install {
+        packages: packages.join(" "),
+        source,
+    })
 }
 
 fn apt_get() -> Command {
@@ -188,7 +188,10 @@ impl ServiceGuard {
 
     fn remove(self) -> Result<(), Error> {
         if self.ours {
-            fs::remove_file(POLICY).map_err(|source| Error::Policy { action: "remove", source })?;
+            fs::remove_file(POLICY).map_err(|source| Error::Policy {
+                action: "remove",
+                source,
+            })?;
         }
         Ok(())
     }
@@ -196,7 +199,10 @@ impl ServiceGuard {
 
 /// The folder that holds the CNI plugins.
 pub(crate) fn plugin_folder() -> Option<PathBuf> {
-    PLUGIN_FOLDERS.map(PathBuf::from).into_iter().find(|folder| folder.join("bridge").is_file())
+    PLUGIN_FOLDERS
+        .map(PathBuf::from)
+        .into_iter()
+        .find(|folder| folder.join("bridge").is_file())
 }
 
 /// The PATH with which the lab's programs run: the user's, and root's.
@@ -208,7 +214,9 @@ pub(crate) fn path() -> String {
 }
 
 fn find_program(name: &str) -> Option<PathBuf> {
-    env::split_paths(&path()).map(|folder| folder.join(name)).find(|file| file.is_file())
+    env::split_paths(&path())
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
 }
 
 #[cfg(test)]
@@ -236,10 +244,19 @@ mod tests {
 
     #[test]
     fn packages_alone_are_fatal_only_where_they_cannot_be_installed() {
-        let missing = Missing { packages: vec!["runc"], ..Missing::default() };
+        let missing = Missing {
+            packages: vec!["runc"],
+            ..Missing::default()
+        };
         assert!(missing.is_fatal(false));
         assert!(!missing.is_fatal(true));
         assert!(!Missing::default().is_fatal(false));
-        assert!(Missing { root: true, ..Missing::default() }.is_fatal(true));
+        assert!(
+            Missing {
+                root: true,
+                ..Missing::default()
+            }
+            .is_fatal(true)
+        );
     }
 }

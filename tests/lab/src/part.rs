@@ -24,7 +24,10 @@ pub(crate) enum Error {
     Log { path: PathBuf, source: io::Error },
     /// It ended although it should run.
     #[error("{name} ended: {status}")]
-    Ended { name: &'static str, status: ExitStatus },
+    Ended {
+        name: &'static str,
+        status: ExitStatus,
+    },
     /// The list of parts could not be written.
     #[error(transparent)]
     State(#[from] state::Error),
@@ -87,7 +90,10 @@ impl Part {
             .stdout(out)
             .stderr(err)
             .spawn()
-            .map_err(|source| Error::Start { program: self.program.clone(), source })
+            .map_err(|source| Error::Start {
+                program: self.program.clone(),
+                source,
+            })
     }
 }
 
@@ -133,19 +139,31 @@ pub(crate) struct Parts {
 
 impl Parts {
     pub(crate) fn new(layout: Layout) -> Self {
-        Self { layout, running: Vec::new() }
+        Self {
+            layout,
+            running: Vec::new(),
+        }
     }
 
     /// Starts a part and writes down that it runs.
     pub(crate) fn start(&mut self, part: Part) -> Result<(), Error> {
         let child = part.spawn(&self.layout)?;
-        self.running.push(Running { part, child, restarts: 0, ended: None });
+        self.running.push(Running {
+            part,
+            child,
+            restarts: 0,
+            ended: None,
+        });
         self.record()
     }
 
     /// Starts a part that ended once more.
     pub(crate) fn restart(&mut self, name: &str) -> Result<(), Error> {
-        if let Some(running) = self.running.iter_mut().find(|running| running.part.name == name) {
+        if let Some(running) = self
+            .running
+            .iter_mut()
+            .find(|running| running.part.name == name)
+        {
             running.child = running.part.spawn(&self.layout)?;
             running.restarts += 1;
             running.ended = None;
@@ -171,10 +189,9 @@ impl Parts {
 
     /// Takes note of the end of the process with this pid; returns the name of the part it was.
     pub(crate) fn note_end(&mut self, pid: i32, status: i32) -> Option<&'static str> {
-        let running = self
-            .running
-            .iter_mut()
-            .find(|running| running.ended.is_none() && i64::from(running.child.id()) == i64::from(pid))?;
+        let running = self.running.iter_mut().find(|running| {
+            running.ended.is_none() && i64::from(running.child.id()) == i64::from(pid)
+        })?;
         running.ended = Some(ExitStatus::from_raw(status));
         Some(running.part.name)
     }
@@ -187,9 +204,9 @@ impl Parts {
             .map(|running| Report {
                 name: running.part.name.to_owned(),
                 pid: running.child.id(),
-                condition: running
-                    .ended
-                    .map_or(Condition::Running, |status| Condition::Ended(status.to_string())),
+                condition: running.ended.map_or(Condition::Running, |status| {
+                    Condition::Ended(status.to_string())
+                }),
                 restarts: running.restarts,
                 log: self.layout.log(running.part.name),
             })

@@ -53,14 +53,25 @@ impl Authority {
             let mut params = CertificateParams::default();
             params.distinguished_name.push(DnType::CommonName, name);
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            params.key_usages =
-                vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+            params.key_usages = vec![
+                KeyUsagePurpose::KeyCertSign,
+                KeyUsagePurpose::DigitalSignature,
+            ];
             let key = KeyPair::generate()?;
             let certificate = params.self_signed(&key)?.pem();
-            let identity = Identity { certificate, key: key.serialize_pem() };
-            Ok(Self { identity, issuer: Issuer::new(params, key) })
+            let identity = Identity {
+                certificate,
+                key: key.serialize_pem(),
+            };
+            Ok(Self {
+                identity,
+                issuer: Issuer::new(params, key),
+            })
         };
-        make().map_err(|source| Error::Certificate { name: name.to_owned(), source })
+        make().map_err(|source| Error::Certificate {
+            name: name.to_owned(),
+            source,
+        })
     }
 
     /// The authority's own certificate and key.
@@ -76,20 +87,33 @@ impl Authority {
         addresses: &[Ipv4Addr],
     ) -> Result<Identity, Error> {
         let make = || {
-            let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+            let names = names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>();
             let mut params = CertificateParams::new(names)?;
-            let addresses = addresses.iter().copied().map(IpAddr::V4).map(SanType::IpAddress);
+            let addresses = addresses
+                .iter()
+                .copied()
+                .map(IpAddr::V4)
+                .map(SanType::IpAddress);
             params.subject_alt_names.extend(addresses);
             self.sign(params, name, None, ExtendedKeyUsagePurpose::ServerAuth)
         };
-        make().map_err(|source| Error::Certificate { name: name.to_owned(), source })
+        make().map_err(|source| Error::Certificate {
+            name: name.to_owned(),
+            source,
+        })
     }
 
     /// A client that Kubernetes knows as user `name`, in `group` if one is given.
     pub(crate) fn client(&self, name: &str, group: Option<&str>) -> Result<Identity, Error> {
         let purpose = ExtendedKeyUsagePurpose::ClientAuth;
         self.sign(CertificateParams::default(), name, group, purpose)
-            .map_err(|source| Error::Certificate { name: name.to_owned(), source })
+            .map_err(|source| Error::Certificate {
+                name: name.to_owned(),
+                source,
+            })
     }
 
     fn sign(
@@ -101,31 +125,45 @@ impl Authority {
     ) -> Result<Identity, rcgen::Error> {
         params.distinguished_name.push(DnType::CommonName, name);
         if let Some(group) = group {
-            params.distinguished_name.push(DnType::OrganizationName, group);
+            params
+                .distinguished_name
+                .push(DnType::OrganizationName, group);
         }
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![purpose];
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?.pem();
-        Ok(Identity { certificate, key: key.serialize_pem() })
+        Ok(Identity {
+            certificate,
+            key: key.serialize_pem(),
+        })
     }
 }
 
 /// The key that signs service account tokens: private and public half, in PEM.
 pub(crate) fn signing_key() -> Result<(String, String), Error> {
-    let key = KeyPair::generate()
-        .map_err(|source| Error::Certificate { name: "service accounts".to_owned(), source })?;
+    let key = KeyPair::generate().map_err(|source| Error::Certificate {
+        name: "service accounts".to_owned(),
+        source,
+    })?;
     Ok((key.serialize_pem(), key.public_key_pem()))
 }
 
 /// Writes a file that only root may read.
 pub(crate) fn write_private(path: &Path, content: &str) -> Result<(), Error> {
     let write = || {
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)?;
         file.write_all(content.as_bytes())
     };
-    write().map_err(|source| Error::Write { path: path.to_owned(), source })
+    write().map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -140,7 +178,11 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         let authority = Authority::new("lab").unwrap();
         let server = authority
-            .server("kube-apiserver", &["kubernetes.default.svc"], &[Ipv4Addr::new(10, 200, 7, 2)])
+            .server(
+                "kube-apiserver",
+                &["kubernetes.default.svc"],
+                &[Ipv4Addr::new(10, 200, 7, 2)],
+            )
             .unwrap();
         let client = authority.client("admin", Some("system:masters")).unwrap();
         write_private(&path("ca"), &authority.identity().certificate).unwrap();
@@ -148,7 +190,10 @@ mod tests {
         write_private(&path("client"), &client.certificate).unwrap();
 
         let openssl = |arguments: &[&str]| {
-            run(Command::new("openssl").args(arguments).current_dir(folder.path())).unwrap()
+            run(Command::new("openssl")
+                .args(arguments)
+                .current_dir(folder.path()))
+            .unwrap()
         };
         openssl(&["verify", "-CAfile", "ca", "-purpose", "sslserver", "server"]);
         openssl(&["verify", "-CAfile", "ca", "-purpose", "sslclient", "client"]);
@@ -156,6 +201,9 @@ mod tests {
         assert!(names.contains("DNS:kubernetes.default.svc"), "{names}");
         assert!(names.contains("IP Address:10.200.7.2"), "{names}");
         let subject = openssl(&["x509", "-in", "client", "-noout", "-subject"]);
-        assert!(subject.contains("O = system:masters") && subject.contains("CN = admin"), "{subject}");
+        assert!(
+            subject.contains("O = system:masters") && subject.contains("CN = admin"),
+            "{subject}"
+        );
     }
 }

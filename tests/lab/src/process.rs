@@ -44,7 +44,7 @@ pub enum Error {
 
 /// A process, told apart from later ones with the same pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Process {
+pub(crate) struct Process {
     /// Its pid in the namespace of the caller.
     pub pid: i32,
     /// When it was started, in clock ticks after boot (field 22 of proc(5)'s stat).
@@ -56,7 +56,7 @@ impl Process {
     ///
     /// # Errors
     /// When `/proc` cannot be read.
-    pub fn running(pid: i32) -> Result<Option<Self>, Error> {
+    pub(crate) fn running(pid: i32) -> Result<Option<Self>, Error> {
         let path = PathBuf::from(format!("/proc/{pid}/stat"));
         match fs::read_to_string(&path) {
             Ok(stat) => {
@@ -79,7 +79,7 @@ impl Process {
     ///
     /// # Errors
     /// When `/proc` cannot be read.
-    pub fn is_running(&self) -> Result<bool, Error> {
+    pub(crate) fn is_running(&self) -> Result<bool, Error> {
         Ok(Self::running(self.pid)? == Some(*self))
     }
 
@@ -87,13 +87,18 @@ impl Process {
     ///
     /// # Errors
     /// When the signal is refused, or the process outlives it.
-    pub fn end(&self) -> Result<(), Error> {
+    pub(crate) fn end(&self) -> Result<(), Error> {
         if !self.is_running()? {
             return Ok(());
         }
         match kill(Pid::from_raw(self.pid), Signal::SIGKILL) {
             Ok(()) | Err(Errno::ESRCH) => {}
-            Err(source) => return Err(Error::Kill { pid: self.pid, source }),
+            Err(source) => {
+                return Err(Error::Kill {
+                    pid: self.pid,
+                    source,
+                });
+            }
         }
         let deadline = Instant::now() + END_WITHIN;
         while self.is_running()? {
@@ -128,10 +133,18 @@ mod tests {
 
     #[test]
     fn a_reused_pid_is_another_process() {
-        let mut child = Command::new("sleep").arg("60").spawn().expect("because sleep exists");
+        let mut child = Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .expect("because sleep exists");
         let pid = i32::try_from(child.id()).expect("because a pid fits");
-        let real = Process::running(pid).unwrap().expect("because it was just started");
-        let earlier = Process { start_time: real.start_time - 1, ..real };
+        let real = Process::running(pid)
+            .unwrap()
+            .expect("because it was just started");
+        let earlier = Process {
+            start_time: real.start_time - 1,
+            ..real
+        };
         assert!(!earlier.is_running().unwrap());
         earlier.end().unwrap();
         assert!(real.is_running().unwrap(), "a stranger was ended");

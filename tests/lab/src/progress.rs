@@ -45,9 +45,14 @@ pub(crate) fn step<T, E>(
     name: &str,
     work: impl FnOnce(&mut dyn Progress) -> Result<T, E>,
 ) -> Result<T, E> {
-    progress.report(Event::Started { step: name.to_owned() });
+    progress.report(Event::Started {
+        step: name.to_owned(),
+    });
     let began = Instant::now();
     let value = work(progress)?;
-    progress.report(Event::Finished { step: name.to_owned(), took: began.elapsed() });
+    progress.report(Event::Finished {
+        step: name.to_owned(),
+        took: began.elapsed(),
+    });
     Ok(value)
 }

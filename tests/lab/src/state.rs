@@ -46,7 +46,7 @@ pub enum Error {
 /// How far `up` came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Being started; a lab found in this phase without a running `up` is a leftover.
     Starting,
     /// It answered when `up` ended.
@@ -55,7 +55,7 @@ pub enum Phase {
 
 /// The state of one lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
+pub(crate) struct State {
     /// The lab's name.
     pub name: LabName,
     /// Everything that the lab writes is below this directory.
@@ -79,7 +79,7 @@ pub struct State {
 impl State {
     /// A lab of this name below `labs` that has not begun to start.
     #[must_use]
-    pub fn new(name: LabName, labs: &Path, programs: Programs, image: PathBuf) -> Self {
+    pub(crate) fn new(name: LabName, labs: &Path, programs: Programs, image: PathBuf) -> Self {
         let directory = labs.join(name.as_str());
         let digest = Sha256::digest(directory.as_os_str().as_encoded_bytes());
         let identity = &data_encoding::HEXLOWER.encode(&digest)[..IDENTITY_DIGITS];
@@ -98,7 +98,7 @@ impl State {
 
     /// Where the state of the lab with this directory is kept.
     #[must_use]
-    pub fn file_in(directory: &Path) -> PathBuf {
+    pub(crate) fn file_in(directory: &Path) -> PathBuf {
         directory.join("state.json")
     }
 
@@ -106,24 +106,31 @@ impl State {
     ///
     /// # Errors
     /// When it cannot be read or understood.
-    pub fn read(path: &Path) -> Result<Option<Self>, Error> {
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>, Error> {
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(source) => {
-                return Err(Error::File { action: "read", path: path.to_owned(), source });
+                return Err(Error::File {
+                    action: "read",
+                    path: path.to_owned(),
+                    source,
+                });
             }
         };
         serde_json::from_slice(&bytes)
             .map(Some)
-            .map_err(|source| Error::Malformed { path: path.to_owned(), source })
+            .map_err(|source| Error::Malformed {
+                path: path.to_owned(),
+                source,
+            })
     }
 
     /// Writes the state file whole or not at all, making the lab's directory if need be.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&self) -> Result<(), Error> {
+    pub(crate) fn write(&self) -> Result<(), Error> {
         write_whole(&Self::file_in(&self.directory), self)
     }
 }
@@ -133,15 +140,24 @@ impl State {
 /// # Errors
 /// When it cannot be written.
 pub(crate) fn write_whole(path: &Path, value: &impl Serialize) -> Result<(), Error> {
-    let fail = |action| move |source| Error::File { action, path: path.to_owned(), source };
+    let fail = |action| {
+        move |source| Error::File {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    };
     let directory = path.parent().unwrap_or(path);
     fs::create_dir_all(directory).map_err(fail("create the directory of"))?;
-    let mut text = serde_json::to_vec_pretty(value)
-        .map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
+    let mut text = serde_json::to_vec_pretty(value).map_err(|source| Error::Malformed {
+        path: path.to_owned(),
+        source,
+    })?;
     text.push(b'\n');
     let mut file = tempfile::NamedTempFile::new_in(directory).map_err(fail("write"))?;
     file.write_all(&text).map_err(fail("write"))?;
-    file.persist(path).map_err(|error| fail("replace")(error.error))?;
+    file.persist(path)
+        .map_err(|error| fail("replace")(error.error))?;
     Ok(())
 }
 
@@ -151,7 +167,12 @@ mod tests {
 
     fn state(labs: &Path) -> State {
         let name = "unit".parse().unwrap();
-        State::new(name, labs, Programs::below(Path::new("/tools")), PathBuf::from("/image.tar"))
+        State::new(
+            name,
+            labs,
+            Programs::below(Path::new("/tools")),
+            PathBuf::from("/image.tar"),
+        )
     }
 
     #[test]
@@ -161,11 +182,18 @@ mod tests {
         let file = State::file_in(&state.directory);
         assert_eq!(State::read(&file).unwrap(), None);
         state.write().unwrap();
-        state.subnet = Some(Subnet::new(7));
-        state.init = Some(Process { pid: 42, start_time: 99 });
+        state.subnet = Some(Subnet(7));
+        state.init = Some(Process {
+            pid: 42,
+            start_time: 99,
+        });
         state.write().unwrap();
         assert_eq!(State::read(&file).unwrap(), Some(state));
-        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "a torn file");
+        assert_eq!(
+            fs::read_dir(file.parent().unwrap()).unwrap().count(),
+            1,
+            "a torn file"
+        );
     }
 
     #[test]
@@ -173,7 +201,10 @@ mod tests {
         let (one, two) = (state(Path::new("/one")), state(Path::new("/two")));
         assert_ne!(one.veth, two.veth);
         assert_ne!(one.cgroup, two.cgroup);
-        assert!(one.veth.len() <= 15, "longer than a network device's name may be");
+        assert!(
+            one.veth.len() <= 15,
+            "longer than a network device's name may be"
+        );
     }
 
     #[test]

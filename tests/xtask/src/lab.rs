@@ -73,7 +73,11 @@ fn up(name: &LabName) -> Result<(), Failure> {
         Outcome::AlreadyUp => "was up already".to_owned(),
         Outcome::Started => format!("is up after {:.1} s", began.elapsed().as_secs_f64()),
     };
-    let option = if name.as_str() == "lab" { String::new() } else { format!(" --name {name}") };
+    let option = if name.as_str() == "lab" {
+        String::new()
+    } else {
+        format!(" --name {name}")
+    };
     writeln!(
         io::stderr(),
         "lab {name} {said}: {}\nuse it: eval \"$(cargo xtask lab env{option})\"",
@@ -83,7 +87,9 @@ fn up(name: &LabName) -> Result<(), Failure> {
 }
 
 fn enforce(kubeconfig: &Path) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     Ok(runtime.block_on(policy::enforce(kubeconfig))?)
 }
 
@@ -98,14 +104,20 @@ fn status(name: &LabName) -> Result<ExitCode, Failure> {
     };
     let status = lab.status();
     print_status(&lab, &status, &mut io::stdout().lock())?;
-    Ok(if status.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if status.is_healthy() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn print_status(lab: &Lab, status: &Status, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{:<24} {:>8}  STATE", "PART", "PID")?;
     writeln!(out, "{:<24} {:>8}  running", "init", lab.init_pid())?;
     for part in &status.parts {
-        let pid = part.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
+        let pid = part
+            .pid
+            .map_or_else(|| "-".to_owned(), |pid| pid.to_string());
         let mut state = match &part.report.condition {
             Condition::Running => "running".to_owned(),
             Condition::Ended(how) => format!("ended: {how}; see {}", part.report.log.display()),
@@ -121,7 +133,11 @@ fn print_status(lab: &Lab, status: &Status, out: &mut impl Write) -> io::Result<
         None => "unknown: the API server does not answer",
     };
     let version = status.server_version.as_deref().unwrap_or("unknown");
-    writeln!(out, "\nnode: {node}\nKubernetes: {version}\nfiles: {}", lab.state_dir().display())
+    writeln!(
+        out,
+        "\nnode: {node}\nKubernetes: {version}\nfiles: {}",
+        lab.state_dir().display()
+    )
 }
 
 fn print_env(lab: &Lab) -> io::Result<()> {
@@ -145,7 +161,10 @@ pub(crate) struct Console {
 
 impl Console {
     pub(crate) fn new() -> Self {
-        Self { running: Vec::new(), terminal: io::stderr().is_terminal() }
+        Self {
+            running: Vec::new(),
+            terminal: io::stderr().is_terminal(),
+        }
     }
 
     fn show(&mut self, event: Event) -> io::Result<()> {

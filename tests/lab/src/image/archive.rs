@@ -42,8 +42,10 @@ pub(super) fn write(
         }],
     })
     .to_string();
-    let mut named =
-        descriptor("application/vnd.oci.image.manifest.v1+json", manifest.as_bytes());
+    let mut named = descriptor(
+        "application/vnd.oci.image.manifest.v1+json",
+        manifest.as_bytes(),
+    );
     named["annotations"] = json!({ "io.containerd.image.name": name });
     let index = json!({ "schemaVersion": 2, "manifests": [named] }).to_string();
 
@@ -51,7 +53,11 @@ pub(super) fn write(
     append(&mut tar, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
     append(&mut tar, "index.json", index.as_bytes())?;
     for text in [&manifest, &config] {
-        append(&mut tar, &format!("blobs/sha256/{}", hex_digest(text.as_bytes())), text.as_bytes())?;
+        append(
+            &mut tar,
+            &format!("blobs/sha256/{}", hex_digest(text.as_bytes())),
+            text.as_bytes(),
+        )?;
     }
     let path = format!("blobs/sha256/{layer_digest}");
     tar.append_data(&mut header(layer_size), path, layer)?;
@@ -92,7 +98,10 @@ fn digest_of(file: &mut File) -> io::Result<(String, u64)> {
     loop {
         let read = file.read(&mut buffer)?;
         if read == 0 {
-            return Ok((data_encoding::HEXLOWER.encode(context.finish().as_ref()), size));
+            return Ok((
+                data_encoding::HEXLOWER.encode(context.finish().as_ref()),
+                size,
+            ));
         }
         context.update(&buffer[..read]);
         size += read as u64;
@@ -132,7 +141,11 @@ mod tests {
     fn every_reference_leads_to_a_blob_with_that_digest_and_size() {
         let archive = files(&image(b"layer"));
         let blob = |reference: &Value| {
-            let digest = reference["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap();
+            let digest = reference["digest"]
+                .as_str()
+                .unwrap()
+                .strip_prefix("sha256:")
+                .unwrap();
             let content = &archive[&format!("blobs/sha256/{digest}")];
             assert_eq!(hex_digest(content), digest);
             assert_eq!(reference["size"].as_u64().unwrap(), content.len() as u64);
@@ -142,11 +155,17 @@ mod tests {
 
         let index = json(&archive["index.json"]);
         let named = &index["manifests"][0];
-        assert_eq!(named["annotations"]["io.containerd.image.name"], "docker.io/lab/test:1");
+        assert_eq!(
+            named["annotations"]["io.containerd.image.name"],
+            "docker.io/lab/test:1"
+        );
         let manifest = json(&blob(named));
         assert_eq!(blob(&manifest["layers"][0]), b"layer");
         let config = json(&blob(&manifest["config"]));
-        assert_eq!(config["rootfs"]["diff_ids"][0], manifest["layers"][0]["digest"]);
+        assert_eq!(
+            config["rootfs"]["diff_ids"][0],
+            manifest["layers"][0]["digest"]
+        );
         assert_eq!(config["architecture"], "arm64");
         assert_eq!(archive.len(), 5);
     }

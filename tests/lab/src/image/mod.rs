@@ -6,7 +6,7 @@ mod archive;
 mod root;
 mod sources;
 
-pub use root::Error;
+pub(crate) use root::Error;
 pub(crate) use root::build;
 
 /// The name under which the node knows the image.

@@ -15,8 +15,14 @@ use crate::progress::{Event, Progress, step};
 
 /// What pods may use. Beside PostgreSQL: `ip` and `nc` to look at the network, `socat` as the
 /// peer of anything, a Python without its library's larger half for small servers.
-const PACKAGES: [&str; 6] =
-    ["ca-certificates", "iproute2", "netcat-openbsd", "postgresql", "python3-minimal", "socat"];
+const PACKAGES: [&str; 6] = [
+    "ca-certificates",
+    "iproute2",
+    "netcat-openbsd",
+    "postgresql",
+    "python3-minimal",
+    "socat",
+];
 
 /// What no test reads. Without its JIT compiler PostgreSQL interprets, and the image is half.
 const LEFT_OUT: [&str; 6] = [
@@ -75,7 +81,9 @@ pub(crate) fn build(cache: &Path, progress: &mut dyn Progress) -> Result<PathBuf
     if codename.is_empty() || sources.is_empty() {
         return Err(Error::NoSources(codename.to_owned()));
     }
-    let architecture = run(Command::new("dpkg").arg("--print-architecture"))?.trim().to_owned();
+    let architecture = run(Command::new("dpkg").arg("--print-architecture"))?
+        .trim()
+        .to_owned();
     let options = options(&apt_options()?);
 
     let folder = cache.join("images");
@@ -118,7 +126,14 @@ fn bootstrap(
     // In namespaces of its own: what it mounts and starts ends with it, however it ends.
     let mut command = Command::new("unshare");
     command
-        .args(["--mount", "--pid", "--fork", "--kill-child", "--", "mmdebstrap"])
+        .args([
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--",
+            "mmdebstrap",
+        ])
         .args(options)
         .args([OsStr::new(codename), root.as_os_str(), OsStr::new("-")])
         .env("TMPDIR", scratch);
@@ -126,12 +141,21 @@ fn bootstrap(
 }
 
 fn options(apt_options: &[String]) -> Vec<String> {
-    let mut options = ["--mode=root", "--variant=essential", "--format=tar", "--quiet"]
-        .map(str::to_owned)
-        .to_vec();
+    let mut options = [
+        "--mode=root",
+        "--variant=essential",
+        "--format=tar",
+        "--quiet",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     options.push(format!("--include={}", PACKAGES.join(",")));
     options.extend(LEFT_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
-    options.extend(apt_options.iter().map(|option| format!("--aptopt={option}")));
+    options.extend(
+        apt_options
+            .iter()
+            .map(|option| format!("--aptopt={option}")),
+    );
     options.push(format!("--essential-hook={ESSENTIAL_HOOK}"));
     options.push(format!("--customize-hook={CUSTOMIZE_HOOK}"));
     options
@@ -152,7 +176,10 @@ fn host_sources(codename: &str) -> Result<String, Error> {
     }
     let folder = Path::new("/etc/apt/sources.list.d");
     let mut paths: Vec<PathBuf> = match fs::read_dir(folder) {
-        Ok(entries) => entries.filter_map(Result::ok).map(|entry| entry.path()).collect(),
+        Ok(entries) => entries
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .collect(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(fail("read", folder)(error)),
     };
@@ -191,5 +218,9 @@ fn read(path: &Path) -> Result<String, Error> {
 
 fn fail(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.to_owned();
-    move |source| Error::File { action, path, source }
+    move |source| Error::File {
+        action,
+        path,
+        source,
+    }
 }

@@ -8,11 +8,15 @@ type Line = String;
 /// Other sources are left out: a root file system needs none of them, and it would fail with them.
 pub(super) fn of_distribution(codename: &str, one_line: &[String], deb822: &[String]) -> Vec<Line> {
     let ours = |suite: &str| {
-        suite.strip_prefix(codename).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        suite
+            .strip_prefix(codename)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
     let mut lines = Vec::new();
     for line in one_line.iter().flat_map(|text| text.lines()).map(str::trim) {
-        let Some(rest) = line.strip_prefix("deb ").map(str::trim_start) else { continue };
+        let Some(rest) = line.strip_prefix("deb ").map(str::trim_start) else {
+            continue;
+        };
         // Options in brackets come before the address.
         let plain = match rest.strip_prefix('[') {
             Some(options) => options.split_once(']').map_or("", |(_, plain)| plain),
@@ -54,7 +58,10 @@ fn stanzas(text: &str) -> Vec<Stanza> {
 
 fn from_stanza(stanza: &Stanza, ours: impl Fn(&str) -> bool) -> Vec<Line> {
     let field = |name: &str| {
-        stanza.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value.as_str())
+        stanza
+            .iter()
+            .find(|(field, _)| field == name)
+            .map_or("", |(_, value)| value.as_str())
     };
     let has = |name: &str, word: &str| field(name).split_whitespace().any(|found| found == word);
     if !has("types", "deb") || !has("components", "main") || field("enabled") == "no" {
@@ -67,7 +74,11 @@ fn from_stanza(stanza: &Stanza, ours: impl Fn(&str) -> bool) -> Vec<Line> {
     } else {
         String::new()
     };
-    let suites = || field("suites").split_whitespace().filter(|suite| ours(suite));
+    let suites = || {
+        field("suites")
+            .split_whitespace()
+            .filter(|suite| ours(suite))
+    };
     field("uris")
         .split_whitespace()
         .flat_map(|uri| suites().map(move |suite| (uri, suite)))
@@ -102,7 +113,10 @@ mod tests {
     fn an_embedded_key_is_dropped() {
         let deb822 = "Types: deb\nURIs: http://m\nSuites: trixie\nComponents: main\n\
             Signed-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n abc\n";
-        assert_eq!(of_distribution("trixie", &[], &[deb822.to_owned()]), ["deb http://m trixie main"]);
+        assert_eq!(
+            of_distribution("trixie", &[], &[deb822.to_owned()]),
+            ["deb http://m trixie main"]
+        );
     }
 
     #[test]

@@ -18,8 +18,8 @@ mod watch;
 use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::layout::Layout;
 use crate::part::Parts;
@@ -60,8 +60,7 @@ pub fn run(state_file: &Path, program: &Path) -> Result<Infallible, Error> {
     protocol::await_go().map_err(Error::Protocol)?;
 
     // The address was chosen only after our pid was known.
-    let state =
-        State::read(state_file)?.ok_or_else(|| Error::NoState(state_file.to_owned()))?;
+    let state = State::read(state_file)?.ok_or_else(|| Error::NoState(state_file.to_owned()))?;
     let layout = Layout::new(&state.directory);
     let ready = Arc::new(AtomicBool::new(false));
     let prepared = namespaces::enter(&state);

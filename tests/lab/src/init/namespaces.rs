@@ -17,8 +17,10 @@ use crate::state::State;
 
 /// What the kernel has to do with packets: forward them, and show those that stay on the bridge
 /// to the rules of Services and NetworkPolicies.
-const SWITCHES: [&str; 2] =
-    ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/bridge/bridge-nf-call-iptables"];
+const SWITCHES: [&str; 2] = [
+    "/proc/sys/net/ipv4/ip_forward",
+    "/proc/sys/net/bridge/bridge-nf-call-iptables",
+];
 
 /// What went wrong inside the namespaces.
 #[derive(Debug, thiserror::Error)]

@@ -52,17 +52,28 @@ pub(super) fn tell_failure(step: &str, error: &dyn Error, log: Option<PathBuf>) 
         reason.push_str(&error.to_string());
         cause = error.source();
     }
-    let _ = tell(&Message::Failed { step: step.to_owned(), reason, log });
+    let _ = tell(&Message::Failed {
+        step: step.to_owned(),
+        reason,
+        log,
+    });
 }
 
 pub(super) fn await_go() -> io::Result<()> {
     let mut line = [0; GO.len()];
     io::stdin().lock().read_exact(&mut line)?;
-    if line == *GO { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+    if line == *GO {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::InvalidData.into())
+    }
 }
 
 /// Ends this process, and with it the lab, when `up` goes before the lab is ready.
-#[expect(clippy::exit, reason = "the main thread is busy starting what must now end")]
+#[expect(
+    clippy::exit,
+    reason = "the main thread is busy starting what must now end"
+)]
 pub(super) fn end_with_up(ready: Arc<AtomicBool>) {
     thread::spawn(move || {
         let mut rest = Vec::new();

@@ -53,7 +53,11 @@ pub(super) fn start(
     state: &State,
     program: &Path,
 ) -> Result<(), Failure> {
-    let starter = Starter { parts, layout, state };
+    let starter = Starter {
+        parts,
+        layout,
+        state,
+    };
     let programs = &state.programs;
     thread::scope(|scope| {
         let image = scope.spawn(|| {
@@ -76,25 +80,25 @@ pub(super) fn start(
             starter.start(part)?;
         }
         // The kubelet gives up when its runtime does not answer at once.
-        starter.wait("containerd", || Ok(std::fs::metadata(CONTAINERD_SOCKET).map(drop)?))?;
+        starter.wait("containerd", || {
+            Ok(std::fs::metadata(CONTAINERD_SOCKET).map(drop)?)
+        })?;
         starter.part(node::kubelet(layout, programs), |starter| {
             let node = format!("node/{NODE}");
             starter.kubectl(&["wait", "--for=create", "--timeout=1s", &node])?;
             starter.kubectl(&["wait", "--for=condition=Ready", "--timeout=10s", &node])
         })?;
         starter.start(control::network_policy_engine(layout, programs, program))?;
-        image.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        image
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         starter.step("coredns", Some("kubelet"), || starter.dns())
     })
 }
 
 impl Starter<'_> {
     /// Starts a part and waits until `ready` succeeds.
-    fn part(
-        &self,
-        part: Part,
-        ready: impl Fn(&Self) -> Result<(), Cause>,
-    ) -> Result<(), Failure> {
+    fn part(&self, part: Part, ready: impl Fn(&Self) -> Result<(), Cause>) -> Result<(), Failure> {
         let name = part.name;
         self.step(name, Some(name), || {
             self.parts().start(part)?;
@@ -105,11 +109,14 @@ impl Starter<'_> {
     /// Starts a part that nothing has to wait for.
     fn start(&self, part: Part) -> Result<(), Failure> {
         let name = part.name;
-        self.parts().start(part).map_err(|error| self.failure(name, Some(name), error.into()))
+        self.parts()
+            .start(part)
+            .map_err(|error| self.failure(name, Some(name), error.into()))
     }
 
     fn wait(&self, name: &str, ready: impl Fn() -> Result<(), Cause>) -> Result<(), Failure> {
-        self.until(ready).map_err(|error| self.failure(name, Some(name), error))
+        self.until(ready)
+            .map_err(|error| self.failure(name, Some(name), error))
     }
 
     fn step(
@@ -124,7 +131,11 @@ impl Starter<'_> {
     }
 
     fn failure(&self, step: &str, part: Option<&str>, source: Cause) -> Failure {
-        Failure { step: step.to_owned(), source, log: part.map(|part| self.layout.log(part)) }
+        Failure {
+            step: step.to_owned(),
+            source,
+            log: part.map(|part| self.layout.log(part)),
+        }
     }
 
     /// Asks again and again, as long as every part runs.
@@ -144,10 +155,19 @@ impl Starter<'_> {
 
     fn dns(&self) -> Result<(), Cause> {
         let apply = ["apply", "--server-side", "--filename=-"];
-        run_with_input(self.kubectl_command().args(apply), COREDNS_MANIFEST.as_bytes())?;
+        run_with_input(
+            self.kubectl_command().args(apply),
+            COREDNS_MANIFEST.as_bytes(),
+        )?;
         self.until(|| {
             let status = ["rollout", "status", "--timeout=10s", "deployment/coredns"];
-            self.kubectl(&["--namespace=kube-system"].iter().chain(&status).copied().collect::<Vec<_>>())
+            self.kubectl(
+                &["--namespace=kube-system"]
+                    .iter()
+                    .chain(&status)
+                    .copied()
+                    .collect::<Vec<_>>(),
+            )
         })
     }
 
@@ -171,7 +191,10 @@ impl Starter<'_> {
 
 fn ctr(arguments: &[&str]) -> Result<(), Cause> {
     let mut command = Command::new("ctr");
-    Ok(run(command.args(["--address", CONTAINERD_SOCKET]).args(arguments)).map(drop)?)
+    Ok(run(command
+        .args(["--address", CONTAINERD_SOCKET])
+        .args(arguments))
+    .map(drop)?)
 }
 
 fn connect(port: u16) -> Result<(), Cause> {

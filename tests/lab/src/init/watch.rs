@@ -30,7 +30,9 @@ pub(super) fn forever(mut parts: Parts) -> Result<Infallible, Error> {
             }
             Err(errno) => return Err(Error::Watch(Box::new(errno))),
         };
-        let Some(name) = parts.note_end(pid.as_raw(), status) else { continue };
+        let Some(name) = parts.note_end(pid.as_raw(), status) else {
+            continue;
+        };
         parts.record().map_err(watch)?;
         if name == NETWORK_POLICY_ENGINE {
             thread::sleep(RESTART_AFTER);

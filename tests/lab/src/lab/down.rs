@@ -51,7 +51,9 @@ pub enum Error {
 pub fn down(name: &LabName, progress: &mut dyn Progress) -> Result<bool, Error> {
     let labs = Directories::from_env()?.labs();
     let lock = hold(&labs, name, || {
-        progress.report(Event::Note(format!("waiting: lab {name} is being started or ended")));
+        progress.report(Event::Note(format!(
+            "waiting: lab {name} is being started or ended"
+        )));
     })?;
     let existed = clear(&labs.join(name.as_str()))?;
     lock.remove()?;
@@ -72,7 +74,10 @@ pub(super) fn clear(directory: &Path) -> Result<bool, Error> {
     match fs::remove_dir_all(directory) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(removed),
-        Err(source) => Err(Error::Remove { path: directory.to_owned(), source }),
+        Err(source) => Err(Error::Remove {
+            path: directory.to_owned(),
+            source,
+        }),
     }
 }
 

@@ -71,16 +71,26 @@ impl Lab {
     /// # Errors
     /// When the variable is not set, or the lab is not up.
     pub fn from_env() -> Result<Self, FindError> {
-        let file = env::var_os(LAB_VARIABLE).map(PathBuf::from).ok_or(FindError::NoVariable)?;
+        let file = env::var_os(LAB_VARIABLE)
+            .map(PathBuf::from)
+            .ok_or(FindError::NoVariable)?;
         Self::at(&file)?.ok_or(FindError::NotUpAt(file))
     }
 
     /// The lab with this state file, if its first process runs and `up` has come to its end.
     fn at(file: &Path) -> Result<Option<Self>, FindError> {
-        let Some(state) = State::read(file)? else { return Ok(None) };
-        let (Some(init), Phase::Up) = (state.init, state.phase) else { return Ok(None) };
+        let Some(state) = State::read(file)? else {
+            return Ok(None);
+        };
+        let (Some(init), Phase::Up) = (state.init, state.phase) else {
+            return Ok(None);
+        };
         let layout = Layout::new(&state.directory);
-        Ok(init.is_running()?.then_some(Self { state, layout, init }))
+        Ok(init.is_running()?.then_some(Self {
+            state,
+            layout,
+            init,
+        }))
     }
 
     /// The lab's name.

@@ -36,7 +36,10 @@ impl Status {
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         !self.parts.is_empty()
-            && self.parts.iter().all(|part| part.report.condition == Condition::Running)
+            && self
+                .parts
+                .iter()
+                .all(|part| part.report.condition == Condition::Running)
             && self.node_ready == Some(true)
     }
 }
@@ -57,13 +60,21 @@ impl Lab {
             .unwrap_or_default();
         let pids = self.pids();
         let parts = reports.into_iter().map(|report| {
-            let pid = pids.iter().find(|(_, inside)| *inside == report.pid).map(|(pid, _)| *pid);
-            PartStatus { pid: pid.filter(|_| report.condition == Condition::Running), report }
+            let pid = pids
+                .iter()
+                .find(|(_, inside)| *inside == report.pid)
+                .map(|(pid, _)| *pid);
+            PartStatus {
+                pid: pid.filter(|_| report.condition == Condition::Running),
+                report,
+            }
         });
         let jsonpath = r#"-o=jsonpath={.status.conditions[?(@.type=="Ready")].status}"#;
         Status {
             parts: parts.collect(),
-            node_ready: self.ask(&["get", "node", NODE, jsonpath]).map(|ready| ready == "True"),
+            node_ready: self
+                .ask(&["get", "node", NODE, jsonpath])
+                .map(|ready| ready == "True"),
             server_version: self
                 .ask(&["get", "--raw=/version"])
                 .and_then(|text| serde_json::from_str::<Version>(&text).ok())
@@ -73,7 +84,10 @@ impl Lab {
 
     fn ask(&self, arguments: &[&str]) -> Option<String> {
         let mut command = Command::new(self.kubectl());
-        command.arg("--kubeconfig").arg(self.kubeconfig()).arg("--request-timeout=5s");
+        command
+            .arg("--kubeconfig")
+            .arg(self.kubeconfig())
+            .arg("--request-timeout=5s");
         run(command.args(arguments)).ok()
     }
 
@@ -81,7 +95,9 @@ impl Lab {
     fn pids(&self) -> Vec<(i32, u32)> {
         let namespace = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
         let own = namespace(self.init.pid);
-        let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+        let Ok(entries) = fs::read_dir("/proc") else {
+            return Vec::new();
+        };
         entries
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
             .filter(|pid| own.is_some() && namespace(*pid) == own)
@@ -93,6 +109,8 @@ impl Lab {
 /// The last number in the line `NSpid`: the pid in the innermost namespace.
 fn pid_inside(proc: &Path, pid: i32) -> Option<u32> {
     let status = fs::read_to_string(proc.join(pid.to_string()).join("status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("NSpid:"))?;
     line.split_whitespace().last()?.parse().ok()
 }

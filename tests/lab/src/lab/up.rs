@@ -116,7 +116,9 @@ impl Lab {
         let labs = directories.labs();
         let go = packages::ensure(progress)?;
         let _lock = hold(&labs, name, || {
-            progress.report(Event::Note(format!("waiting: lab {name} is being started or ended")));
+            progress.report(Event::Note(format!(
+                "waiting: lab {name} is being started or ended"
+            )));
         })?;
         let directory = labs.join(name.as_str());
         if let Some(lab) = Self::at(&State::file_in(&directory))?
@@ -125,7 +127,9 @@ impl Lab {
             return Ok((lab, Outcome::AlreadyUp));
         }
         if directory.exists() {
-            step(progress, "remove what was left", |_| down::clear(&directory))?;
+            step(progress, "remove what was left", |_| {
+                down::clear(&directory)
+            })?;
         }
         let programs = tools::build(directories.cache(), go.as_ref(), progress)?;
         let image = image::build(directories.cache(), progress)?;
@@ -162,13 +166,22 @@ fn start(state: &mut State, progress: &mut dyn Progress) -> Result<(), Error> {
             .map_err(fail("create", &kubectl))?;
         let mut init = spawn(&layout, state)?;
         let (Some(stdout), Some(stdin)) = (init.stdout.take(), init.stdin.take()) else {
-            return Err(Error::Init { log: layout.log("init") });
+            return Err(Error::Init {
+                log: layout.log("init"),
+            });
         };
-        let mut messages = Messages { lines: BufReader::new(stdout).lines(), log: layout.log("init") };
+        let mut messages = Messages {
+            lines: BufReader::new(stdout).lines(),
+            log: layout.log("init"),
+        };
         let Message::Pid(pid) = messages.next()? else {
-            return Err(Error::Init { log: layout.log("init") });
+            return Err(Error::Init {
+                log: layout.log("init"),
+            });
         };
-        let ended = || Error::Init { log: layout.log("init") };
+        let ended = || Error::Init {
+            log: layout.log("init"),
+        };
         state.init = Some(Process::running(pid)?.ok_or_else(ended)?);
         state.write()?;
         let subnet = network::connect(state, pid)?;
@@ -203,7 +216,15 @@ fn spawn(layout: &Layout, state: &State) -> Result<Child, Error> {
         .map_err(fail("write", &log))?;
     // The terminal's end is not the lab's: hence setsid. If unshare is killed, so is the lab.
     Command::new("setsid")
-        .args(["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--"])
+        .args([
+            "unshare",
+            "--net",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--",
+        ])
         .arg(&program)
         .args(["lab", "init", "--state"])
         .arg(State::file_in(&state.directory))
@@ -225,7 +246,9 @@ impl<R: std::io::BufRead> Messages<R> {
     fn next(&mut self) -> Result<Message, Error> {
         let line = self.lines.next().and_then(Result::ok);
         line.and_then(|line| serde_json::from_str(&line).ok())
-            .ok_or_else(|| Error::Init { log: self.log.clone() })
+            .ok_or_else(|| Error::Init {
+                log: self.log.clone(),
+            })
     }
 }
 
@@ -243,5 +266,9 @@ fn excerpt(log: Option<&Path>) -> String {
 
 fn fail(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.to_owned();
-    move |source| Error::File { action, path, source }
+    move |source| Error::File {
+        action,
+        path,
+        source,
+    }
 }

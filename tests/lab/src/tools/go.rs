@@ -19,8 +19,10 @@ const OLDEST_GO: (u32, u32) = (1, 26);
 
 /// The packages in which a Kubernetes binary keeps its version; without a stamp `/version` says
 /// v0.0.0, and whoever compares versions refuses.
-const VERSION_PACKAGES: [&str; 2] =
-    ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"];
+const VERSION_PACKAGES: [&str; 2] = [
+    "k8s.io/component-base/version",
+    "k8s.io/client-go/pkg/version",
+];
 
 /// A constant instead of the clock: the same inputs make the same binary.
 const BUILD_DATE: &str = "2026-09-15T00:00:00Z";
@@ -74,14 +76,18 @@ pub(crate) fn find_go() -> Result<Go, String> {
     let asked = run(Command::new("go")
         .args(["env", "GOVERSION", "GOTOOLCHAIN", "GOOS", "GOARCH"])
         .current_dir("/"));
-    let Ok(answer) = asked else { return Err(oldest) };
+    let Ok(answer) = asked else {
+        return Err(oldest);
+    };
     let [version, toolchain, os, arch] = answer.lines().collect::<Vec<_>>()[..] else {
         return Err(oldest);
     };
     // A Go that may fetch toolchains fetches the one that go.mod asks for.
     let recent = parse_version(version).is_some_and(|found| found >= OLDEST_GO);
     if recent || (toolchain != "local" && parse_version(version) >= Some((1, 21))) {
-        Ok(Go { target: format!("{version} {os} {arch}") })
+        Ok(Go {
+            target: format!("{version} {os} {arch}"),
+        })
     } else {
         Err(format!("{oldest} (found {version})"))
     }
@@ -111,7 +117,9 @@ pub(crate) fn build(
             .iter()
             .find(|(module, _)| module.programs.iter().any(|(name, _)| *name == program))
             .map(|(_, folder)| folder.join(program));
-        Ok(provided(program).or(built).unwrap_or_else(|| PathBuf::from(program)))
+        Ok(provided(program)
+            .or(built)
+            .unwrap_or_else(|| PathBuf::from(program)))
     })
 }
 
@@ -123,7 +131,12 @@ fn build_module(
 ) -> Result<PathBuf, Error> {
     let source = Path::new(TOOLS).join(module.name);
     let flags = flags(module, &source)?;
-    let key = key(&read(&source.join("go.mod"))?, &read(&source.join("go.sum"))?, &flags, go);
+    let key = key(
+        &read(&source.join("go.mod"))?,
+        &read(&source.join("go.sum"))?,
+        &flags,
+        go,
+    );
     let folder = cache.join("tools").join(format!("{}-{key}", module.name));
     let missing = || {
         let missing = |(program, _): &&(&str, &str)| {
@@ -135,7 +148,10 @@ fn build_module(
         return Ok(folder);
     }
     let _lock = Lock::acquire(&folder.with_extension("lock"), || {
-        progress.report(Event::Note(format!("waiting: {} is being built", module.name)));
+        progress.report(Event::Note(format!(
+            "waiting: {} is being built",
+            module.name
+        )));
     })?;
     fs::create_dir_all(&folder).map_err(|source| Error::File {
         action: "create",
@@ -187,14 +203,22 @@ fn flags(module: &Module, source: &Path) -> Result<Vec<String>, Error> {
             }
         }
     }
-    Ok(vec!["-trimpath".to_owned(), "-buildvcs=false".to_owned(), "-ldflags".to_owned(), linker])
+    Ok(vec![
+        "-trimpath".to_owned(),
+        "-buildvcs=false".to_owned(),
+        "-ldflags".to_owned(),
+        linker,
+    ])
 }
 
 /// The version in go.mod's line `k8s.io/kubernetes vX.Y.Z`.
 fn kubernetes_version(go_mod: &str) -> Option<String> {
     go_mod.lines().find_map(|line| {
         let line = line.trim().trim_start_matches("require ");
-        let version = line.strip_prefix("k8s.io/kubernetes v")?.split_whitespace().next()?;
+        let version = line
+            .strip_prefix("k8s.io/kubernetes v")?
+            .split_whitespace()
+            .next()?;
         (version.split('.').count() == 3).then(|| format!("v{version}"))
     })
 }
@@ -202,7 +226,12 @@ fn kubernetes_version(go_mod: &str) -> Option<String> {
 /// Everything that could change a binary, as a name.
 fn key(go_mod: &[u8], go_sum: &[u8], flags: &[String], go: &Go) -> String {
     let mut hash = Sha256::new();
-    for part in [go_mod, go_sum, flags.join("\n").as_bytes(), go.target.as_bytes()] {
+    for part in [
+        go_mod,
+        go_sum,
+        flags.join("\n").as_bytes(),
+        go.target.as_bytes(),
+    ] {
         // The length keeps the end of one part from passing for the beginning of the next.
         hash.update(part.len().to_le_bytes());
         hash.update(part);
@@ -211,7 +240,11 @@ fn key(go_mod: &[u8], go_sum: &[u8], flags: &[String], go: &Go) -> String {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|source| Error::File { action: "read", path: path.to_owned(), source })
+    fs::read(path).map_err(|source| Error::File {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -220,7 +253,9 @@ mod tests {
 
     #[test]
     fn every_input_changes_the_key() {
-        let go = |target: &str| Go { target: target.to_owned() };
+        let go = |target: &str| Go {
+            target: target.to_owned(),
+        };
         let flags = vec!["-trimpath".to_owned()];
         let keys = [
             key(b"mod", b"sum", &flags, &go("go1.26.8 linux amd64")),
@@ -232,7 +267,10 @@ mod tests {
         ];
         let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());
-        assert_eq!(keys[0], key(b"mod", b"sum", &flags, &go("go1.26.8 linux amd64")));
+        assert_eq!(
+            keys[0],
+            key(b"mod", b"sum", &flags, &go("go1.26.8 linux amd64"))
+        );
     }
 
     #[test]
@@ -242,7 +280,10 @@ mod tests {
         assert_eq!(kubernetes_version("k8s.io/kubernetes/x v1.37.1"), None);
         let source = Path::new(TOOLS).join("kubernetes");
         let flags = flags(&MODULES[0], &source).unwrap().join(" ");
-        assert!(flags.contains("k8s.io/client-go/pkg/version.gitMinor=37"), "{flags}");
+        assert!(
+            flags.contains("k8s.io/client-go/pkg/version.gitMinor=37"),
+            "{flags}"
+        );
     }
 
     #[test]
@@ -259,7 +300,10 @@ mod tests {
             let go_mod = Path::new(TOOLS).join(module.name).join("go.mod");
             let text = fs::read_to_string(&go_mod).unwrap();
             for (program, package) in module.programs {
-                assert!(text.contains(package), "{program}: {package} is no tool of {go_mod:?}");
+                assert!(
+                    text.contains(package),
+                    "{program}: {package} is no tool of {go_mod:?}"
+                );
             }
         }
     }

@@ -6,7 +6,7 @@
 mod go;
 mod programs;
 
-pub use go::Error;
+pub(crate) use go::Error;
 pub(crate) use go::{Go, build, find_go};
+pub(crate) use programs::Programs;
 pub(crate) use programs::needs_build;
-pub use programs::Programs;

@@ -23,18 +23,24 @@ pub(super) const MODULES: [Module; 2] = [
             ("etcd", "go.etcd.io/etcd/server/v3"),
             ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
             ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
-            ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+            (
+                "kube-controller-manager",
+                "k8s.io/kubernetes/cmd/kube-controller-manager",
+            ),
             ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
             ("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
             ("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"),
         ],
     },
-    Module { name: "coredns", programs: &[("coredns", "github.com/coredns/coredns")] },
+    Module {
+        name: "coredns",
+        programs: &[("coredns", "github.com/coredns/coredns")],
+    },
 ];
 
 /// Where each program of a lab is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Programs {
+pub(crate) struct Programs {
     /// The store behind the API server.
     pub etcd: PathBuf,
     /// The API server.
