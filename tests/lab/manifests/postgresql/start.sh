@@ -8,8 +8,11 @@ volume=/bitnami/postgresql
 scripts=$(dirname "$0")
 certificates=/opt/bitnami/postgresql/certs
 
+# Wherever the image has the server's programs; of several versions, the last.
 mkdir -p "$volume/bin"
-ln -sf /usr/lib/postgresql/*/bin/* "$volume/bin"
+for programs in /usr/lib/postgresql/*/bin; do
+    ln -sf "$programs"/* "$volume/bin"
+done
 
 if [ ! -e "$volume/.initialized" ]; then
     rm -rf "$PGDATA"

@@ -10,6 +10,8 @@ use std::sync::{Arc, OnceLock};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::{LAB_VARIABLE, Lab};
+
 use super::command::Program;
 use super::play::Play;
 
@@ -72,13 +74,16 @@ impl Stage {
             let image = env::var("DATALAB_TEST_IMAGE").unwrap_or_else(|_| PUBLIC_IMAGE.to_owned());
             return Some(Self::existing(&context, image));
         }
-        env::var_os("DATALAB_LAB").map(|_| {
-            let kubeconfig = env::var_os("KUBECONFIG")
-                .expect("because a lab has a kubeconfig")
-                .into();
-            let image = env::var("DATALAB_TEST_IMAGE").unwrap_or_else(|_| PUBLIC_IMAGE.to_owned());
-            Self::new(kubeconfig, which("kubectl"), image, true, scratch())
-        })
+        env::var_os(LAB_VARIABLE)?;
+        let lab = Lab::from_env().expect("because the lab that DATALAB_LAB leads to is up");
+        let kubectl = lab.bin().join("kubectl");
+        Some(Self::new(
+            lab.kubeconfig(),
+            kubectl,
+            lab.image().to_owned(),
+            true,
+            scratch(),
+        ))
     }
 
     /// A play with a random suffix to every name, so that many can run side by side.
