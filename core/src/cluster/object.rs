@@ -23,12 +23,26 @@ const PAGE: u32 = 500;
 
 /// A namespaced object of the API.
 pub trait Object:
-    Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Serialize + Debug + Send + Sync + 'static
+    Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+    + Clone
+    + DeserializeOwned
+    + Serialize
+    + Debug
+    + Send
+    + Sync
+    + 'static
 {
 }
 
 impl<K> Object for K where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Serialize + Debug + Send + Sync + 'static
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + DeserializeOwned
+        + Serialize
+        + Debug
+        + Send
+        + Sync
+        + 'static
 {
 }
 
@@ -55,8 +69,8 @@ pub enum Creation<K> {
 struct Page<T> {
     #[serde(default)]
     metadata: ListMeta,
-    #[serde(default = "Vec::new")]
-    items: Vec<T>,
+    /// An empty list of metadata comes as `null`.
+    items: Option<Vec<T>>,
 }
 
 #[derive(Deserialize)]
@@ -69,8 +83,13 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn get<K: Object>(&self, namespace: &Namespace, name: &str) -> Result<Option<K>, Error> {
+    pub async fn get<K: Object>(
+        &self,
+        namespace: &Namespace,
+        name: &str,
+    ) -> Result<Option<K>, Error> {
         let attempt = attempt::<K>("get", namespace).on(name);
+        segment(&attempt, name)?;
         let request = requests::<K>(namespace).get(name, &Default::default());
         match self.call(call(attempt, request, Repeat::Always)?).await {
             Err(Error::NotFound { .. }) => Ok(None),
@@ -82,7 +101,11 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn list<K: Object>(&self, namespace: &Namespace, labels: &str) -> Result<Vec<K>, Error> {
+    pub async fn list<K: Object>(
+        &self,
+        namespace: &Namespace,
+        labels: &str,
+    ) -> Result<Vec<K>, Error> {
         self.pages::<K, K>(namespace, labels, Requests::list).await
     }
 
@@ -91,8 +114,14 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn list_metadata<K: Object>(&self, namespace: &Namespace, labels: &str) -> Result<Vec<ObjectMeta>, Error> {
-        let items = self.pages::<K, MetadataOnly>(namespace, labels, Requests::list_metadata).await?;
+    pub async fn list_metadata<K: Object>(
+        &self,
+        namespace: &Namespace,
+        labels: &str,
+    ) -> Result<Vec<ObjectMeta>, Error> {
+        let items = self
+            .pages::<K, MetadataOnly>(namespace, labels, Requests::list_metadata)
+            .await?;
         Ok(items.into_iter().map(|item| item.metadata).collect())
     }
 
@@ -107,7 +136,11 @@ impl Cluster {
         let mut parameters = ListParams::default().labels(labels).limit(PAGE);
         let mut all = Vec::new();
         loop {
-            let page = call(attempt.clone(), request(&requests, &parameters), Repeat::Always)?;
+            let page = call(
+                attempt.clone(),
+                request(&requests, &parameters),
+                Repeat::Always,
+            )?;
             let page: Page<T> = match self.call(page).await {
                 // The first pages are too old to be continued; without a limit there is but one.
                 Err(Error::Gone { .. }) if parameters.continue_token.is_some() => {
@@ -117,7 +150,7 @@ impl Cluster {
                 }
                 page => page?,
             };
-            all.extend(page.items);
+            all.extend(page.items.into_iter().flatten());
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => parameters.continue_token = Some(token),
                 None => return Ok(all),
@@ -129,7 +162,12 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn create<K: Object>(&self, namespace: &Namespace, object: &K, mode: WriteMode) -> Result<Creation<K>, Error> {
+    pub async fn create<K: Object>(
+        &self,
+        namespace: &Namespace,
+        object: &K,
+        mode: WriteMode,
+    ) -> Result<Creation<K>, Error> {
         let attempt = named(attempt::<K>("create", namespace), object);
         let request = requests::<K>(namespace).create(&post(mode), body(&attempt, object)?);
         match self.call(call(attempt, request, Repeat::IfNotSeen)?).await {
@@ -143,13 +181,19 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::Conflict`] names the manager of a field that has another value; or any other.
-    pub async fn apply<K: Object>(&self, namespace: &Namespace, object: &K, mode: WriteMode) -> Result<K, Error> {
+    pub async fn apply<K: Object>(
+        &self,
+        namespace: &Namespace,
+        object: &K,
+        mode: WriteMode,
+    ) -> Result<K, Error> {
         let attempt = named(attempt::<K>("patch", namespace), object);
         let parameters = PatchParams {
             dry_run: mode == WriteMode::ServerDryRun,
             ..PatchParams::apply(FIELD_MANAGER)
         };
         let name = attempt.name.clone().unwrap_or_default();
+        segment(&attempt, &name)?;
         let request = requests::<K>(namespace).patch(&name, &parameters, &Patch::Apply(object));
         self.call(call(attempt, request, Repeat::IfNotSeen)?).await
     }
@@ -158,7 +202,12 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::Conflict`] when it changed in between; or any other.
-    pub async fn replace<K: Object>(&self, namespace: &Namespace, object: &K, mode: WriteMode) -> Result<K, Error> {
+    pub async fn replace<K: Object>(
+        &self,
+        namespace: &Namespace,
+        object: &K,
+        mode: WriteMode,
+    ) -> Result<K, Error> {
         let attempt = named(attempt::<K>("update", namespace), object);
         if object.meta().resource_version.is_none() {
             return Err(Error::Malformed {
@@ -167,6 +216,7 @@ impl Cluster {
             });
         }
         let name = attempt.name.clone().unwrap_or_default();
+        segment(&attempt, &name)?;
         let request = requests::<K>(namespace).replace(&name, &post(mode), body(&attempt, object)?);
         self.call(call(attempt, request, Repeat::IfNotSeen)?).await
     }
@@ -184,6 +234,7 @@ impl Cluster {
         mode: WriteMode,
     ) -> Result<bool, Error> {
         let attempt = attempt::<K>("delete", namespace).on(name);
+        segment(&attempt, name)?;
         let parameters = DeleteParams {
             dry_run: mode == WriteMode::ServerDryRun,
             preconditions: uid.map(|uid| Preconditions {
@@ -194,20 +245,40 @@ impl Cluster {
         };
         let request = requests::<K>(namespace).delete(name, &parameters);
         // The answer is the object, or a Status: which one is up to the resource.
-        match self.call::<serde::de::IgnoredAny>(call(attempt, request, Repeat::IfNotSeen)?).await {
+        match self
+            .call::<serde::de::IgnoredAny>(call(attempt, request, Repeat::IfNotSeen)?)
+            .await
+        {
             Err(Error::NotFound { .. }) => Ok(false),
             deleted => deleted.map(|_| true),
         }
     }
 }
 
+/// Makes sure that a name stays one segment of a URL's path; what names are good is the server's
+/// business.
+pub(super) fn segment(attempt: &Attempt, name: &str) -> Result<(), Error> {
+    let strays = |character: char| character.is_whitespace() || character.is_control() || "/%?#\\".contains(character);
+    if name.is_empty() || matches!(name, "." | "..") || name.contains(strays) {
+        return Err(Error::Malformed {
+            attempt: Box::new(attempt.clone()),
+            reason: format!("{name:?} is not the name of an object"),
+        });
+    }
+    Ok(())
+}
+
 pub(super) fn call(
-    attempt: Attempt,
+    attempt: Box<Attempt>,
     request: Result<Request<Vec<u8>>, kube::core::request::Error>,
     repeat: Repeat,
 ) -> Result<Call, Error> {
     match request {
-        Ok(request) => Ok(Call { attempt, request, repeat }),
+        Ok(request) => Ok(Call {
+            attempt,
+            request,
+            repeat,
+        }),
         Err(error) => Err(Error::Malformed {
             attempt,
             reason: error.to_string(),
@@ -215,11 +286,11 @@ pub(super) fn call(
     }
 }
 
-fn attempt<K: Object>(verb: &'static str, namespace: &Namespace) -> Attempt {
+fn attempt<K: Object>(verb: &'static str, namespace: &Namespace) -> Box<Attempt> {
     Attempt::new(verb, &K::plural(&())).within(namespace)
 }
 
-fn named<K: Object>(attempt: Attempt, object: &K) -> Attempt {
+fn named<K: Object>(attempt: Box<Attempt>, object: &K) -> Box<Attempt> {
     match object.meta().name.as_deref() {
         Some(name) => attempt.on(name),
         None => attempt,
@@ -239,7 +310,7 @@ fn post(mode: WriteMode) -> PostParams {
 
 pub(super) fn body<T: Serialize>(attempt: &Attempt, object: &T) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(object).map_err(|error| Error::Malformed {
-        attempt: attempt.clone(),
+        attempt: Box::new(attempt.clone()),
         reason: error.to_string(),
     })
 }

@@ -43,6 +43,18 @@ pub(crate) struct Written {
     pub(crate) login_proof: Option<LoginProof>,
 }
 
+impl Verb {
+    /// The write in one word.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::Deleted => "deleted",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
 impl Action {
     /// What it takes to get from one to the other; an empty name when neither is there.
     pub(crate) fn of<K: Object>(

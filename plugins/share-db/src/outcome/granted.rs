@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::{
     grant::{Action, ActionVerb, GrantRequest, LoginProof, Proof, Survey, Written},
     network::Exposure,
+    outcome::by_name,
     postgres::{Access, DatabaseReach},
 };
 
@@ -163,9 +164,10 @@ impl Granted {
     }
 
     fn terms(&self, lines: &mut Vec<String>) {
-        let limit = self
-            .connection_limit
-            .map_or_else(|| "no limit".to_owned(), |limit| limit.to_string());
+        let limit = self.connection_limit.map_or_else(
+            || "any number of".to_owned(),
+            |limit| format!("at most {limit}"),
+        );
         lines.push(format!(
             "  access    {} on schemas {} of database {}",
             self.access,
@@ -202,15 +204,24 @@ impl Granted {
                 .iter()
                 .map(|change| format!("  changed   {change}")),
         );
-        for object in &self.objects {
-            let verb = match object.action {
-                ActionVerb::Created => "created",
-                ActionVerb::Changed => "changed",
-                ActionVerb::Deleted => "deleted",
-                ActionVerb::Unchanged if wide => "unchanged",
-                ActionVerb::Unchanged => continue,
-            };
-            lines.push(format!("  {verb:<9} {}/{}", object.kind, object.name));
+        let mut verbs = vec![
+            ActionVerb::Created,
+            ActionVerb::Changed,
+            ActionVerb::Deleted,
+        ];
+        if wide {
+            verbs.push(ActionVerb::Unchanged);
+        }
+        for verb in verbs {
+            let objects: Vec<_> = self
+                .objects
+                .iter()
+                .filter(|object| object.action == verb)
+                .map(|object| (object.kind, object.name.as_str()))
+                .collect();
+            for line in by_name(&objects) {
+                lines.push(format!("  {:<9} {line}", verb.word()));
+            }
         }
         if wide || self.dry_run != "none" {
             lines.extend(

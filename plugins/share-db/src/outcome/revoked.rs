@@ -5,7 +5,7 @@ use datalab_core::{
 };
 use serde::Serialize;
 
-use crate::{postgres::OwnedObject, share::Identity};
+use crate::{outcome::by_name, postgres::OwnedObject, share::Identity};
 
 /// What was taken back.
 #[derive(Debug, Serialize)]
@@ -112,8 +112,13 @@ impl RevokedShare {
                 owned.object, owned.database
             ));
         }
-        if !self.removed.is_empty() {
-            lines.push(format!("  removed: {}", self.removed.join(", ")));
+        let removed: Vec<_> = self
+            .removed
+            .iter()
+            .filter_map(|object| object.split_once('/'))
+            .collect();
+        for line in by_name(&removed) {
+            lines.push(format!("  removed {line}"));
         }
         for problem in &self.problems {
             lines.push(format!("  {}", problem.replace('\n', "\n  ")));
