@@ -29,6 +29,13 @@ pub enum Error {
     },
 }
 
+/// The program as a command that ends with this process, however that ends.
+pub(crate) fn bound(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--", program]);
+    command
+}
+
 /// Runs the program, captures what it writes and asks for success.
 ///
 /// # Errors

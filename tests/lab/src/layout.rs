@@ -38,13 +38,18 @@ impl Layout {
     }
 
     /// Folders that have to exist before anything is written.
-    pub(crate) fn folders(&self) -> [PathBuf; 5] {
-        ["bin", "cni", "config", "log", "pki"].map(|name| self.directory.join(name))
+    pub(crate) fn folders(&self) -> [PathBuf; 6] {
+        ["bin", "cni", "config", "log", "pki", "tmp"].map(|name| self.directory.join(name))
     }
 
     /// A folder for the data of this part.
     pub(crate) fn data(&self, part: &str) -> PathBuf {
         self.directory.join("data").join(part)
+    }
+
+    /// For what the parts would leave in `/tmp`.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.directory.join("tmp")
     }
 
     /// Certificates and keys.

@@ -30,6 +30,9 @@ pub enum Error {
 /// Locking this file locks exactly what is shared: the addresses of this network namespace.
 const NETWORK_NAMESPACE: &str = "/proc/self/ns/net";
 
+/// What `ip` says of a device that is not there, or is on its way out.
+const GONE: [&str; 2] = ["Cannot find device", "No such device"];
+
 /// The name of the lab's end of the cable, inside the lab.
 pub(crate) const INSIDE: &str = "eth0";
 
@@ -92,7 +95,9 @@ pub(crate) fn connect(state: &mut State, init: i32) -> Result<Subnet, Error> {
 pub(crate) fn disconnect(veth: &str) -> Result<(), Error> {
     // The kernel removes the pair itself, a little after the lab's last process has ended.
     match run(ip().args(["link", "delete", veth])) {
-        Err(command::Error::Failed { answer, .. }) if answer.contains("Cannot find device") => {
+        Err(command::Error::Failed { answer, .. })
+            if GONE.iter().any(|gone| answer.contains(gone)) =>
+        {
             Ok(())
         }
         other => Ok(other.map(drop)?),

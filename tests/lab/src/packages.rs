@@ -4,10 +4,11 @@ use std::env;
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::{self, run};
+use crate::lock::{self, Lock};
 use crate::progress::{Event, Progress, step};
 use crate::tools::{self, Go};
 
@@ -16,7 +17,7 @@ const NEEDED: [(Evidence, &str); 8] = [
     (Evidence::Program("containerd"), "containerd"),
     (Evidence::Plugin("bridge"), "containernetworking-plugins"),
     (Evidence::Program("ip"), "iproute2"),
-    (Evidence::Program("modprobe"), "kmod"),
+    (Evidence::BridgeFilter, "kmod"),
     (Evidence::Program("mmdebstrap"), "mmdebstrap"),
     (Evidence::Program("nft"), "nftables"),
     (Evidence::Program("runc"), "runc"),
@@ -25,6 +26,12 @@ const NEEDED: [(Evidence, &str); 8] = [
 
 /// Where distributions put CNI plugins.
 const PLUGIN_FOLDERS: [&str; 3] = ["/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"];
+
+/// There as soon as the kernel can show packets on a bridge to nftables.
+const BRIDGE_FILTER: &str = "/proc/sys/net/bridge";
+
+/// The kernel module that makes it so.
+const BRIDGE_FILTER_MODULE: &str = "br_netfilter";
 
 /// Programs of root that a plain PATH may lack.
 const ROOT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -39,6 +46,8 @@ const POLICY_TEXT: &str = "#!/bin/sh\n# Left by `cargo xtask lab up`, which inst
 enum Evidence {
     Program(&'static str),
     Plugin(&'static str),
+    /// The kernel shows packets on a bridge to nftables, or can be made to.
+    BridgeFilter,
 }
 
 impl Evidence {
@@ -46,6 +55,7 @@ impl Evidence {
         match self {
             Self::Program(name) => find_program(name).is_some(),
             Self::Plugin(name) => plugin_folder().is_some_and(|folder| folder.join(name).is_file()),
+            Self::BridgeFilter => has_bridge_filter() || find_program("modprobe").is_some(),
         }
     }
 }
@@ -54,7 +64,7 @@ impl Evidence {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The machine cannot carry a lab.
-    #[error("{0}")]
+    #[error(transparent)]
     Missing(#[from] Missing),
     /// apt-get failed.
     #[error("cannot install {packages}")]
@@ -64,6 +74,12 @@ pub enum Error {
         /// What apt-get said.
         source: command::Error,
     },
+    /// Two runs at once could not be kept apart.
+    #[error(transparent)]
+    Lock(#[from] lock::Error),
+    /// The kernel does not show packets on a bridge to nftables.
+    #[error("cannot load the kernel module {BRIDGE_FILTER_MODULE}")]
+    BridgeFilter(#[source] command::Error),
     /// The guard that keeps services from being started could not be set or removed.
     #[error("cannot {action} {POLICY}")]
     Policy {
@@ -117,7 +133,7 @@ impl Missing {
 /// Makes sure that the machine has what the lab needs, installing packages if need be.
 ///
 /// Returns the machine's Go; `None` when all binaries are provided and it has none.
-pub(crate) fn ensure(progress: &mut dyn Progress) -> Result<Option<Go>, Error> {
+pub(crate) fn ensure(cache: &Path, progress: &mut dyn Progress) -> Result<Option<Go>, Error> {
     let go = tools::find_go();
     let packages = NEEDED.iter().filter(|(evidence, _)| !evidence.is_there());
     let missing = Missing {
@@ -130,13 +146,24 @@ pub(crate) fn ensure(progress: &mut dyn Progress) -> Result<Option<Go>, Error> {
         return Err(missing.into());
     }
     if !missing.packages.is_empty() {
+        let _lock = Lock::acquire(&cache.join("packages.lock"), || {
+            progress.report(Event::Note("waiting: packages are being installed".to_owned()));
+        })?;
         progress.report(Event::Note(format!(
             "installing Debian packages: {}",
             missing.packages.join(" ")
         )));
         step(progress, "install packages", |_| install(&missing.packages))?;
     }
+    if !has_bridge_filter() {
+        run(Command::new("modprobe").arg(BRIDGE_FILTER_MODULE).env("PATH", path()))
+            .map_err(Error::BridgeFilter)?;
+    }
     Ok(go.ok())
+}
+
+fn has_bridge_filter() -> bool {
+    Path::new(BRIDGE_FILTER).exists()
 }
 
 fn install(packages: &[&str]) -> Result<(), Error> {
@@ -161,7 +188,8 @@ fn install(packages: &[&str]) -> Result<(), Error> {
 
 fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
-    command.env("DEBIAN_FRONTEND", "noninteractive");
+    // Somebody else's installation is waited for.
+    command.arg("-oDPkg::Lock::Timeout=300").env("DEBIAN_FRONTEND", "noninteractive");
     command
 }
 

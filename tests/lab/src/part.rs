@@ -33,6 +33,16 @@ pub(crate) enum Error {
     State(#[from] state::Error),
 }
 
+impl Error {
+    /// The part whose log says more.
+    pub(crate) fn part(&self) -> Option<&'static str> {
+        match self {
+            Self::Ended { name, .. } => Some(name),
+            Self::Start { .. } | Self::Log { .. } | Self::State(_) => None,
+        }
+    }
+}
+
 /// How a part is started.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
@@ -84,6 +94,7 @@ impl Part {
             .env_clear()
             .env("PATH", packages::path())
             .env("HOME", layout.data(self.name))
+            .env("TMPDIR", layout.scratch())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir("/")
             .stdin(Stdio::null())

@@ -72,7 +72,7 @@ pub(crate) struct State {
     pub init: Option<Process>,
     /// The binaries that the lab runs.
     pub programs: Programs,
-    /// The archive of the image that the node knows.
+    /// The image that the node knows, as containerd keeps it.
     pub image: PathBuf,
 }
 

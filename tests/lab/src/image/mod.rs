@@ -5,9 +5,10 @@
 mod archive;
 mod root;
 mod sources;
+mod store;
 
-pub(crate) use root::Error;
-pub(crate) use root::build;
+pub(crate) use root::{Error, build};
+pub(crate) use store::{Error as StoreError, build as import, copy, show_layers};
 
 /// The name under which the node knows the image.
 pub const IMAGE: &str = "docker.io/lab/debian:1";

@@ -9,7 +9,7 @@ use std::process::Command;
 use sha2::{Digest as _, Sha256};
 
 use super::{IMAGE, archive, sources};
-use crate::command::{self, run, run_with_input};
+use crate::command::{self, bound, run, run_with_input};
 use crate::lock::{self, Lock};
 use crate::progress::{Event, Progress, step};
 
@@ -124,7 +124,7 @@ fn bootstrap(
     scratch: &Path,
 ) -> Result<(), command::Error> {
     // In namespaces of its own: what it mounts and starts ends with it, however it ends.
-    let mut command = Command::new("unshare");
+    let mut command = bound("unshare");
     command
         .args([
             "--mount",

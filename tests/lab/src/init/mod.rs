@@ -19,7 +19,7 @@ use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::layout::Layout;
 use crate::part::Parts;
@@ -71,12 +71,12 @@ pub fn run(state_file: &Path, program: &Path) -> Result<Infallible, Error> {
         return Err(error.into());
     }
 
-    let parts = Mutex::new(Parts::new(layout.clone()));
-    if let Err(failure) = start::start(&parts, &layout, &state, program) {
+    let mut parts = Parts::new(layout.clone());
+    if let Err(failure) = start::start(&mut parts, &layout, &state, program) {
         protocol::tell_failure(&failure.step, &*failure.source, failure.log);
         return Err(Error::Start);
     }
     ready.store(true, Ordering::SeqCst);
     protocol::tell(&Message::Ready).map_err(Error::Protocol)?;
-    watch::forever(parts.into_inner().unwrap_or_else(PoisonError::into_inner))
+    watch::forever(parts)
 }

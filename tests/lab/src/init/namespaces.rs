@@ -10,7 +10,8 @@ use nix::sched::{CloneFlags, unshare};
 
 use crate::cgroup;
 use crate::command::{self, run};
-use crate::layout::{BRIDGE, COREDNS, NODE_ADDRESS, SERVICE_NETWORK};
+use crate::image;
+use crate::layout::{BRIDGE, COREDNS, Layout, NODE_ADDRESS, SERVICE_NETWORK};
 use crate::mounts;
 use crate::network::INSIDE;
 use crate::state::State;
@@ -34,6 +35,9 @@ pub enum Error {
     /// The lab's mounts.
     #[error(transparent)]
     Mounts(#[from] mounts::Error),
+    /// The lab's image.
+    #[error(transparent)]
+    Image(#[from] image::StoreError),
     /// The lab's network.
     #[error("cannot set up the lab's network")]
     Network(#[from] command::Error),
@@ -66,7 +70,11 @@ pub(super) fn enter(state: &State) -> Result<(), Error> {
     cgroup::join(&hierarchies, &state.cgroup)?;
     unshare(CloneFlags::CLONE_NEWCGROUP).map_err(Error::Unshare)?;
     cgroup::settle(&hierarchies, &state.cgroup)?;
-    mounts::arrange(&hierarchies, &[&state.directory])?;
+    let programs = state.programs.folders();
+    let mut kept = vec![state.directory.as_path(), &state.image];
+    kept.extend(programs.iter().copied());
+    mounts::arrange(&hierarchies, &kept)?;
+    image::show_layers(&state.image, &Layout::new(&state.directory).data("containerd"))?;
 
     // Its pod finds the program here, wherever the cache is.
     let coredns = Path::new(COREDNS);

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
@@ -44,6 +46,9 @@ impl Status {
     }
 }
 
+/// How long a lab on a busy machine may seem unwell.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Version {
@@ -79,6 +84,30 @@ impl Lab {
                 .ask(&["get", "--raw=/version"])
                 .and_then(|text| serde_json::from_str::<Version>(&text).ok())
                 .map(|version| version.git_version),
+        }
+    }
+
+    /// Waits until the lab is healthy; `Err` says why it will not be.
+    pub(super) fn settled(&self) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let status = self.status();
+            if status.is_healthy() {
+                return Ok(());
+            }
+            // What has ended does not come back by waiting.
+            for part in &status.parts {
+                if let Condition::Ended(how) = &part.report.condition {
+                    return Err(format!("{} ended: {how}", part.report.name));
+                }
+            }
+            if Instant::now() > deadline {
+                return Err(match status.node_ready {
+                    Some(_) => "its node is not ready".to_owned(),
+                    None => "its API server does not answer".to_owned(),
+                });
+            }
+            thread::sleep(Duration::from_millis(500));
         }
     }
 

@@ -41,6 +41,9 @@ pub enum Error {
     /// The image could not be built.
     #[error(transparent)]
     Image(#[from] image::Error),
+    /// The image could not be imported, or not be given to the lab.
+    #[error(transparent)]
+    Store(#[from] image::StoreError),
     /// The lab's lock.
     #[error(transparent)]
     Lock(#[from] lock::Error),
@@ -114,17 +117,19 @@ impl Lab {
     pub fn up(name: &LabName, progress: &mut dyn Progress) -> Result<(Self, Outcome), Error> {
         let directories = Directories::from_env()?;
         let labs = directories.labs();
-        let go = packages::ensure(progress)?;
+        let go = packages::ensure(directories.cache(), progress)?;
         let _lock = hold(&labs, name, || {
             progress.report(Event::Note(format!(
                 "waiting: lab {name} is being started or ended"
             )));
         })?;
         let directory = labs.join(name.as_str());
-        if let Some(lab) = Self::at(&State::file_in(&directory))?
-            && lab.status().is_healthy()
-        {
-            return Ok((lab, Outcome::AlreadyUp));
+        if let Some(lab) = Self::at(&State::file_in(&directory))? {
+            match lab.settled() {
+                Ok(()) => return Ok((lab, Outcome::AlreadyUp)),
+                Err(ailment) => progress
+                    .report(Event::Note(format!("starting lab {name} again: {ailment}"))),
+            }
         }
         if directory.exists() {
             step(progress, "remove what was left", |_| {
@@ -132,7 +137,8 @@ impl Lab {
             })?;
         }
         let programs = tools::build(directories.cache(), go.as_ref(), progress)?;
-        let image = image::build(directories.cache(), progress)?;
+        let archive = image::build(directories.cache(), progress)?;
+        let image = image::import(&archive, progress)?;
 
         let mut state = State::new(name.clone(), &labs, programs, image);
         state.write()?;
@@ -187,6 +193,7 @@ fn start(state: &mut State, progress: &mut dyn Progress) -> Result<(), Error> {
         let subnet = network::connect(state, pid)?;
         control_plane::configure(&layout, subnet)?;
         node::configure(&layout)?;
+        image::copy(&state.image, &layout.data("containerd"))?;
         Ok((messages, stdin))
     })?;
     // If this fails, the first process is gone, and the next message says why.

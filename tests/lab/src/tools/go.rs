@@ -7,7 +7,7 @@ use std::process::Command;
 use sha2::{Digest as _, Sha256};
 
 use super::programs::{MODULES, Module, Programs, provided};
-use crate::command::{self, run};
+use crate::command::{self, bound, run};
 use crate::lock::{self, Lock};
 use crate::progress::{Event, Progress, step};
 
@@ -162,7 +162,7 @@ fn build_module(
         step(progress, &format!("build {program}"), |_| {
             // go writes here, and only a finished binary gets the name that others look for.
             let unfinished = folder.join(format!(".{program}.unfinished"));
-            run(Command::new("go")
+            run(bound("go")
                 .arg("build")
                 .args(&flags)
                 .arg("-o")

@@ -1,5 +1,6 @@
 //! Which programs make up the lab, from which module each is built, and where it is.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -75,6 +76,35 @@ impl Programs {
             coredns: find("coredns")?,
             network_policy_engine: provided("network-policy-engine"),
         })
+    }
+
+    /// The folders in which the programs are, each once.
+    pub(crate) fn folders(&self) -> BTreeSet<&Path> {
+        let Self {
+            etcd,
+            kube_apiserver,
+            kube_controller_manager,
+            kube_scheduler,
+            kubelet,
+            kube_proxy,
+            kubectl,
+            coredns,
+            network_policy_engine,
+        } = self;
+        [
+            etcd,
+            kube_apiserver,
+            kube_controller_manager,
+            kube_scheduler,
+            kubelet,
+            kube_proxy,
+            kubectl,
+            coredns,
+        ]
+        .into_iter()
+        .chain(network_policy_engine)
+        .filter_map(|program| program.parent())
+        .collect()
     }
 
     /// All programs in one folder, whether they exist or not.
