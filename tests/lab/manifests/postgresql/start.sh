@@ -22,7 +22,10 @@ if [ ! -e "$volume/.initialized" ]; then
     cat "$scripts/postgresql.conf" >>"$PGDATA/postgresql.conf"
 
     # On the socket only, and without a log of statements that hold passwords.
-    pg_ctl --wait --silent --log="$volume/setup.log" --options="-c listen_addresses= -c log_statement=none" start
+    pg_ctl --wait --silent --log="$volume/setup.log" --options="-c listen_addresses= -c log_statement=none" start || {
+        cat "$volume/setup.log" >&2
+        exit 1
+    }
     psql="psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --username=postgres"
     PGDATABASE=postgres $psql --set=owner="$POSTGRES_USER" --set=database="$POSTGRES_DATABASE" \
         --file="$scripts/roles.sql"

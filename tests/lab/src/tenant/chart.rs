@@ -1,7 +1,7 @@
 //! What a deployment of the catalogue's PostgreSQL leaves in a namespace.
 
 use data_encoding::BASE64;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::{Map, Value, json};
 
 use super::manifest;
@@ -119,11 +119,20 @@ impl Chart<'_> {
         ];
         let key = || KeyPair::generate().expect("because the system's random generator works");
         let mut authority = CertificateParams::default();
+        authority
+            .distinguished_name
+            .push(DnType::CommonName, "postgresql-ca");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(authority, key())
             .expect("because an authority can sign itself");
         let server_key = key();
         let server = CertificateParams::new(names)
+            .map(|mut params| {
+                params
+                    .distinguished_name
+                    .push(DnType::CommonName, fullname.as_str());
+                params
+            })
             .and_then(|params| params.signed_by(&server_key, &authority))
             .expect("because the names of a Service are host names");
         self.secret(

@@ -30,6 +30,7 @@ pub struct Database {
     role: String,
     release: Release,
     fullname: String,
+    pod: String,
     host: String,
 }
 
@@ -62,6 +63,7 @@ impl Database {
             tenant: tenant.to_owned(),
             role: release.owner.clone().unwrap_or_else(|| tenant.to_owned()),
             fullname: release.fullname(),
+            pod: format!("{}-0", release.fullname()),
             host: format!("{}.{namespace}", release.fullname()),
             release,
         };
@@ -114,8 +116,8 @@ impl Database {
 
     /// The name of its pod.
     #[must_use]
-    pub fn pod(&self) -> String {
-        format!("{}-0", self.fullname)
+    pub fn pod(&self) -> &str {
+        &self.pod
     }
 
     /// The namespace.
@@ -185,7 +187,7 @@ impl Database {
     pub fn log(&self) -> String {
         self.cast
             .stage
-            .kubectl(["logs", "--namespace", &self.namespace, &self.pod()])
+            .kubectl(["logs", "--namespace", &self.namespace, &self.pod])
             .run()
             .ok()
     }
@@ -206,7 +208,7 @@ impl Database {
     #[track_caller]
     pub fn suspend(&self) {
         self.scale("0");
-        let pod = format!("pod/{}", self.pod());
+        let pod = format!("pod/{}", self.pod);
         let stage = &self.cast.stage;
         stage
             .kubectl([
@@ -261,19 +263,15 @@ impl Database {
 
     #[track_caller]
     fn exec(&self, line: &[&str], input: &str) -> Output {
-        let pod = self.pod();
-        let args = [
-            &[
-                "exec",
-                "--stdin",
-                "--namespace",
-                &self.namespace,
-                &pod,
-                "--",
-            ],
-            line,
-        ]
-        .concat();
+        let exec = [
+            "exec",
+            "--stdin",
+            "--namespace",
+            &self.namespace,
+            &self.pod,
+            "--",
+        ];
+        let args = [exec.as_slice(), line].concat();
         self.cast.stage.kubectl(args).input(input).run()
     }
 
@@ -302,12 +300,12 @@ impl Database {
         ];
         let ready = stage.kubectl(rollout).run();
         if !ready.succeeded() {
-            let pod = self.pod();
+            let pod = &self.pod;
             let events = stage
-                .kubectl(["describe", "--namespace", &self.namespace, "pod", &pod])
+                .kubectl(["describe", "--namespace", &self.namespace, "pod", pod])
                 .run();
             let log = stage
-                .kubectl(["logs", "--namespace", &self.namespace, &pod])
+                .kubectl(["logs", "--namespace", &self.namespace, pod])
                 .run();
             assert!(ready.succeeded(), "{ready}\n{events}\n{log}");
         }

@@ -194,87 +194,144 @@ fn an_open_session_answers_until_it_is_cut() {
 }
 
 #[test]
-fn a_deployment_can_be_odd() {
-    let Some(stage) = Stage::required("a deployment can be odd") else {
+fn a_suspended_database_has_no_pod_until_it_is_resumed() {
+    let Some(stage) = Stage::required("a suspended database has no pod until it is resumed") else {
         return;
     };
     let play = stage.play();
     let me = play.tenant("me");
-    let password = |secret: &str| {
-        me.kubectl([
-            "get",
-            "secret",
-            secret,
-            "--output=jsonpath={.data.postgres-password}",
-        ])
-        .ok()
-    };
+    let db = me.postgres(Release::named("warehouse-7").suspended());
+    assert_eq!(db.fullname(), "warehouse-7-postgresql");
 
-    let suspended = me.postgres(Release::named("suspended").suspended());
-    let headless = me.postgres(Release::named("headless").without_superuser());
-    let changed = me.postgres(Release::named("changed").superuser_changed());
-    let tls = me.postgres(Release::named("tls").owner("O\"wner; --").tls_required());
-    let trusting = me.postgres(Release::named("trusting").hba("host all all 127.0.0.1/32 trust"));
-    let (headless, changed, tls, trusting) = (
-        headless.ready(),
-        changed.ready(),
-        tls.ready(),
-        trusting.ready(),
+    me.kubectl(["get", "pod", db.pod()]).fails();
+    db.resume();
+    assert_eq!(
+        db.sql("defaultdb", "SELECT count(*) FROM public.towns"),
+        "3"
     );
+    db.suspend();
+    me.kubectl(["get", "pod", db.pod()]).fails();
+
+    db.uninstall();
+    me.kubectl(["get", "statefulset", db.fullname()]).fails();
+    let secrets = me.kubectl(["get", "secrets", "--output=name"]).ok();
+    assert!(
+        !secrets.contains("sh.helm.release.v1.warehouse-7.v1"),
+        "{secrets}"
+    );
+}
+
+#[test]
+fn the_superuser_may_be_out_of_the_secrets_reach() {
+    let Some(stage) = Stage::required("the superuser may be out of the Secret's reach") else {
+        return;
+    };
+    let play = stage.play();
+    let me = play.tenant("me");
+    let absent = me.postgres(Release::named("absent").without_superuser());
+    let changed = me.postgres(Release::named("changed").superuser_changed());
+    let (absent, changed) = (absent.ready(), changed.ready());
     let pod = me.pod("notebook");
 
-    me.kubectl(["get", "pod", &suspended.pod()]).fails();
-    suspended.resume();
-    me.kubectl(["get", "pod", &suspended.pod()]).ok();
-    suspended.suspend();
-    me.kubectl(["get", "pod", &suspended.pod()]).fails();
-
-    assert_eq!(password(headless.fullname()), "");
-    assert_ne!(password(changed.fullname()), "");
-    for db in [&headless, &changed] {
+    let path = "--output=jsonpath={.data.postgres-password}";
+    assert_eq!(
+        me.kubectl(["get", "secret", absent.fullname(), path]).ok(),
+        ""
+    );
+    assert_ne!(
+        me.kubectl(["get", "secret", changed.fullname(), path]).ok(),
+        ""
+    );
+    for db in [&absent, &changed] {
         pod.until_reachable(db.host());
         pod.psql(&db.owner(), "SELECT 1").ok();
-        pod.psql(&db.superuser(), "SELECT 1").fails();
+        let refused = pod.psql(&db.superuser(), "SELECT 1").fails();
+        assert!(
+            refused.contains("password authentication failed"),
+            "{refused}"
+        );
     }
+}
 
-    pod.until_reachable(tls.host());
-    let encrypted = pod
-        .psql(
-            &tls.owner(),
-            "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
-        )
-        .ok();
-    assert_eq!(encrypted.trim(), "t");
+#[test]
+fn a_server_may_demand_tls_and_names_may_be_odd() {
+    let Some(stage) = Stage::required("a server may demand TLS and names may be odd") else {
+        return;
+    };
+    let play = stage.play();
+    let me = play.tenant("me");
+    let release = Release::named("tls")
+        .owner("O\"wner; --")
+        .database("é d'\\ata\"base");
+    let db = me.postgres(release.tls_required()).ready();
+    let pod = me.pod("notebook");
+    pod.until_reachable(db.host());
+
+    let seen = "SELECT ssl, current_user, current_database() FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    assert_eq!(
+        pod.psql(&db.owner(), seen).ok().trim(),
+        "t|O\"wner; --|é d'\\ata\"base"
+    );
     let plain = [
         "env",
         "PGSSLMODE=disable",
         "psql",
         "--host",
-        tls.host(),
-        "--username",
-        "postgres",
+        db.host(),
+        "--username=postgres",
         "--no-password",
     ];
     let refused = pod.exec(plain).fails();
-    assert!(
-        refused.contains("no encryption") || refused.contains("rejects"),
-        "{refused}"
-    );
+    assert!(refused.contains("no encryption"), "{refused}");
 
-    let inside = [
-        "exec",
-        &trusting.pod(),
+    // The certificate is for the Service's names, from the authority in the Secret.
+    let secret = format!("{}-crt", db.fullname());
+    let path = r#"--output=go-template={{index .data "ca.crt" | base64decode}}"#;
+    let authority = me.kubectl(["get", "secret", &secret, path]).ok();
+    pod.program(["sh", "-c", "cat >ca.crt"])
+        .input(authority)
+        .run()
+        .ok();
+    let verified = |host: &str| {
+        let conninfo = format!("host={host} sslmode=verify-full sslrootcert=ca.crt user=postgres");
+        pod.exec(["psql", "--no-password", &conninfo]).fails()
+    };
+    let password_asked = verified(db.host());
+    assert!(
+        password_asked.contains("no password supplied"),
+        "{password_asked}"
+    );
+    let address = me
+        .kubectl([
+            "get",
+            "service",
+            db.fullname(),
+            "--output=jsonpath={.spec.clusterIP}",
+        ])
+        .ok();
+    let mismatch = verified(&address);
+    assert!(mismatch.contains("does not match host name"), "{mismatch}");
+}
+
+#[test]
+fn a_server_may_trust_its_loopback() {
+    let Some(stage) = Stage::required("a server may trust its loopback") else {
+        return;
+    };
+    let play = stage.play();
+    let me = play.tenant("me");
+    let trusting = me.postgres(Release::named("trusting").hba("host all all 127.0.0.1/32 trust"));
+    let strict = me.postgres(Release::named("strict"));
+    let psql = [
         "--",
         "psql",
-        "-h127.0.0.1",
-        "-Upostgres",
-        "-wAtc",
-        "SELECT 1",
+        "--host=127.0.0.1",
+        "--username=postgres",
+        "--no-password",
+        "--command=SELECT 1",
     ];
-    assert_eq!(me.kubectl(inside).ok().trim(), "1");
-
-    headless.uninstall();
-    me.kubectl(["get", "statefulset", headless.fullname()])
-        .fails();
-    me.kubectl(["get", "secret", headless.fullname()]).fails();
+    for (db, trusts) in [(trusting.ready(), true), (strict.ready(), false)] {
+        let line = [&["exec", db.pod()], psql.as_slice()].concat();
+        assert_eq!(me.kubectl(line).succeeded(), trusts, "{}", db.release());
+    }
 }
