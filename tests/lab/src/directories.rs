@@ -14,6 +14,14 @@ pub struct Error {
     variable: &'static str,
 }
 
+/// What can be made again: binaries and images. May be deleted at any time.
+///
+/// # Errors
+/// When the environment names no place for it.
+pub fn cache_directory() -> Result<PathBuf, Error> {
+    Directories::from_env().map(|directories| directories.cache)
+}
+
 /// The directories of this user, outside of any checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Directories {

@@ -8,6 +8,7 @@
 //!   `image` (of all pods), kept in the cache of `directories`
 //! - the cluster: `pki`, `kubeconfig`, `control_plane`, `node`, each started as a `part`
 //! - around it: [`init`] (the first process), `cgroup`, `mounts`, `network`, `state`
+//! - for tests that need any of this: [`skip`]
 //! - on it: [`policy`] (enforces NetworkPolicies), [`tenant`] (namespaces, users and databases)
 
 mod cgroup;
@@ -30,10 +31,12 @@ mod pki;
 pub mod policy;
 mod process;
 mod progress;
+mod skip;
 mod state;
 pub mod tenant;
 mod tools;
 
+pub use directories::{Error as DirectoryError, cache_directory};
 pub use image::IMAGE;
 pub use lab::{
     DownError, FindError, LAB_VARIABLE, Lab, Outcome, PartStatus, Status, UpError, down,
@@ -41,3 +44,4 @@ pub use lab::{
 pub use name::{InvalidName, LabName};
 pub use part::{Condition, Report};
 pub use progress::{Event, Progress};
+pub use skip::skip;

@@ -1,6 +1,9 @@
 //! The project's own commands, run as `cargo xtask COMMAND`.
 
+mod cargo;
+mod demo;
 mod lab;
+mod test;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -16,6 +19,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the main story on the lab, or on a cluster of your own
+    Demo(demo::Options),
+    /// Run all tests
+    Test(test::Options),
     /// A real Kubernetes cluster for the tests, on this machine
     #[command(subcommand)]
     Lab(lab::Command),
@@ -23,6 +30,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Test(options) => test::run(&options),
         Command::Lab(command) => lab::run(command),
     };
     done.unwrap_or_else(|error| {

@@ -3,7 +3,10 @@
 use std::env;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use tempfile::TempDir;
 
@@ -24,6 +27,7 @@ pub(super) struct Cast {
     folder: Option<TempDir>,
     /// Objects to delete at the end, as kubectl names them; those in a namespace are in `default`.
     leftovers: Mutex<Vec<String>>,
+    kept: AtomicBool,
 }
 
 impl Play {
@@ -37,6 +41,7 @@ impl Play {
             suffix,
             folder: Some(folder),
             leftovers: Mutex::default(),
+            kept: AtomicBool::new(false),
         }))
     }
 
@@ -65,6 +70,11 @@ impl Play {
     #[track_caller]
     pub fn group_tenant(&self, id: &str) -> Tenant {
         Tenant::of_group(&self.0, id)
+    }
+
+    /// Leaves everything as it is when the play ends, as `DATALAB_KEEP=1` does.
+    pub fn keep(&self) {
+        self.0.kept.store(true, Ordering::Relaxed);
     }
 
     /// A pod in the namespace `default`: a stranger to every tenant.
@@ -116,6 +126,9 @@ impl Drop for Cast {
                 .get_mut()
                 .unwrap_or_else(PoisonError::into_inner),
         );
+        if *self.kept.get_mut() {
+            return;
+        }
         if env::var_os("DATALAB_KEEP").is_some_and(|keep| keep == "1") {
             let folder = self.folder.take().map(TempDir::keep).unwrap_or_default();
             let _ = writeln!(

@@ -71,19 +71,31 @@ impl Stage {
         if is_true("USE_EXISTING_CLUSTER") {
             let context = env::var("DATALAB_CONTEXT")
                 .expect("because USE_EXISTING_CLUSTER=true asks for DATALAB_CONTEXT=NAME: the current context is never taken");
-            let image = env::var("DATALAB_TEST_IMAGE").unwrap_or_else(|_| PUBLIC_IMAGE.to_owned());
-            return Some(Self::existing(&context, image));
+            return Some(Self::on_context(&context));
         }
         env::var_os(LAB_VARIABLE)?;
         let lab = Lab::from_env().expect("because the lab that DATALAB_LAB leads to is up");
+        Some(Self::in_lab(&lab))
+    }
+
+    /// The stage in a lab.
+    #[must_use]
+    pub fn in_lab(lab: &Lab) -> Self {
         let kubectl = lab.bin().join("kubectl");
-        Some(Self::new(
-            lab.kubeconfig(),
-            kubectl,
-            lab.image().to_owned(),
-            true,
-            scratch(),
-        ))
+        let image = lab.image().to_owned();
+        Self::new(lab.kubeconfig(), kubectl, image, true, scratch())
+    }
+
+    /// The stage on a cluster of one's own, by a context of one's kubeconfig; its pods run
+    /// `DATALAB_TEST_IMAGE`.
+    ///
+    /// # Panics
+    /// When there is no such context, or no kubectl in `PATH`.
+    #[must_use]
+    #[track_caller]
+    pub fn on_context(context: &str) -> Self {
+        let image = env::var("DATALAB_TEST_IMAGE").unwrap_or_else(|_| PUBLIC_IMAGE.to_owned());
+        Self::existing(context, image)
     }
 
     /// A play with a random suffix to every name, so that many can run side by side.

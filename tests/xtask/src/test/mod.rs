@@ -1,0 +1,183 @@
+//! `cargo xtask test`: every level of the tests, on a lab of its own that ends with it.
+
+mod tally;
+
+use std::env;
+use std::error::Error;
+use std::ffi::OsString;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use clap::Args;
+use datalab_lab::{LAB_VARIABLE, Lab, LabName, down};
+
+use crate::{
+    cargo::{binaries, build_plugins, cargo, root},
+    lab::Console,
+};
+use tally::Tally;
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// How many journeys play at once. They wait for the cluster more than they work.
+const JOURNEYS_AT_ONCE: &str = "6";
+
+/// The version of cargo-deny that `deny.toml` was written for.
+const CARGO_DENY: &str = "0.20.2";
+
+/// core, as every set of rooms that a plugin may take.
+const ROOMS: [&str; 4] = ["", "kubeconfig", "cluster", "cli"];
+
+/// What to test, and where.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// Play the stories on a cluster of your own (kind, k3d, k3s, minikube) instead of the lab
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+    /// Only tests whose name holds this; the checks of the sources are left out
+    #[arg(value_name = "FILTER")]
+    filter: Option<String>,
+}
+
+/// Runs all levels and says what came of them; the exit code is 0 only when nothing failed.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
+    let mut tally = Tally::new();
+    if options.filter.is_none() {
+        check_sources(&mut tally)?;
+    }
+    tally.phase("build the plugins", |tally| {
+        tally.check("plugins", build_plugins()?);
+        Ok(())
+    })?;
+    let skips = tempfile()?;
+    match &options.context {
+        Some(context) => {
+            let stage = [
+                ("USE_EXISTING_CLUSTER", OsString::from("true")),
+                ("DATALAB_CONTEXT", context.into()),
+            ];
+            play(&mut tally, options, &stage, &skips)?;
+        }
+        None => play_in_the_lab(&mut tally, options, &skips)?,
+    }
+    tally.skipped(fs::read_to_string(&skips).unwrap_or_default());
+    let _ = fs::remove_file(&skips);
+    Ok(tally.close())
+}
+
+/// What is true of the sources without running them.
+fn check_sources(tally: &mut Tally) -> Result<(), Failure> {
+    tally.phase("form, lints, features", |tally| {
+        tally.command("format", cargo().args(["fmt", "--all", "--check"]))?;
+        tally.command(
+            "lints",
+            cargo().args([
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--quiet",
+                "--",
+                "-D",
+                "warnings",
+            ]),
+        )?;
+        for rooms in ROOMS {
+            let features = [
+                "check",
+                "--quiet",
+                "--package",
+                "datalab-core",
+                "--no-default-features",
+                "--features",
+                rooms,
+            ];
+            tally.command(
+                &format!("core with {rooms:?} alone"),
+                cargo().args(features),
+            )?;
+        }
+        Ok(())
+    })?;
+    tally.phase("licences, bans, sources", |tally| {
+        let tools = datalab_lab::cache_directory()?.join(format!("cargo-deny-{CARGO_DENY}"));
+        let deny = tools.join("bin/cargo-deny");
+        if !deny.exists() {
+            let install = [
+                "install",
+                "cargo-deny",
+                "--locked",
+                "--quiet",
+                "--version",
+                CARGO_DENY,
+                "--root",
+            ];
+            tally.command("cargo-deny is installed", cargo().args(install).arg(&tools))?;
+        }
+        let checks = ["check", "bans", "licenses", "sources"];
+        tally.command(
+            "cargo deny",
+            Command::new(deny).current_dir(root()).args(checks),
+        )
+    })
+}
+
+/// The lab of this checkout: made anew, so that no test meets another run's leftovers.
+fn play_in_the_lab(tally: &mut Tally, options: &Options, skips: &PathBuf) -> Result<(), Failure> {
+    let mut hasher = DefaultHasher::new();
+    root().hash(&mut hasher);
+    let name: LabName = format!("test-{:04x}", hasher.finish() & 0xffff).parse()?;
+    let lab = tally.phase("start the lab", |_| {
+        down(&name, &mut Console::new())?;
+        Ok(Lab::up(&name, &mut Console::new())?.0)
+    });
+    let played = lab.and_then(|lab| {
+        let stage = [(LAB_VARIABLE, lab.state_file().into_os_string())];
+        play(tally, options, &stage, skips)
+    });
+    let ended = tally.phase("end the lab", |_| Ok(down(&name, &mut Console::new())?));
+    played.and(ended.map(drop))
+}
+
+/// All tests that cargo knows, those that need a cluster last.
+fn play(
+    tally: &mut Tally,
+    options: &Options,
+    stage: &[(&str, OsString)],
+    skips: &PathBuf,
+) -> Result<(), Failure> {
+    let test = |packages: &[&str], threads: Option<&str>| -> Result<Command, Failure> {
+        let mut command = cargo();
+        command.args(["test", "--no-fail-fast"]).args(packages);
+        command.env("DATALAB_BIN", binaries()?);
+        command.env("DATALAB_XTASK", env::current_exe()?);
+        command.env("DATALAB_SKIPS", skips);
+        command.env("INSTA_UPDATE", "no");
+        for (name, value) in stage {
+            command.env(name, value);
+        }
+        command.arg("--");
+        command.args(options.filter.as_ref());
+        command.args(threads.map(|threads| format!("--test-threads={threads}")));
+        Ok(command)
+    };
+    tally.phase("units, protocols, repository, lab", |tally| {
+        tally.tests(test(
+            &["--workspace", "--exclude", "datalab-journeys"],
+            None,
+        )?)
+    })?;
+    tally.phase("journeys", |tally| {
+        tally.tests(test(
+            &["--package", "datalab-journeys"],
+            Some(JOURNEYS_AT_ONCE),
+        )?)
+    })
+}
+
+fn tempfile() -> Result<PathBuf, Failure> {
+    let path = env::temp_dir().join(format!("datalab-skips-{}", std::process::id()));
+    fs::write(&path, "")?;
+    Ok(path)
+}
