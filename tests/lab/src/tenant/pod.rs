@@ -198,7 +198,7 @@ impl Pod {
     pub fn until_unreachable(&self, host: &str) {
         assert!(
             self.until(host, false),
-            "{}: {host} still answers after {NETWORK:?}",
+            "{}: {host} still answers after {NETWORK:?}; are network policies enforced here?",
             self.name
         );
     }
