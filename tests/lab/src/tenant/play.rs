@@ -72,7 +72,7 @@ impl Play {
         Tenant::of_group(&self.0, id)
     }
 
-    /// Leaves everything as it is when the play ends, as `DATALAB_KEEP=1` does.
+    /// Leaves its objects in the cluster when it ends; the kubeconfigs of its tenants go.
     pub fn keep(&self) {
         self.0.kept.store(true, Ordering::Relaxed);
     }
@@ -82,7 +82,12 @@ impl Play {
     #[track_caller]
     pub fn stranger(&self, name: &str) -> Pod {
         let name = self.0.name(name);
-        self.0.remove_at_the_end(format!("pod/{name}"));
+        let pod = format!("pod/{name}");
+        if self.0.is_plain() {
+            let delete = ["delete", "--ignore-not-found", "--namespace=default", &pod];
+            self.0.stage.kubectl(delete).run().ok();
+        }
+        self.0.remove_at_the_end(pod);
         Pod::start(&self.0, "default", name)
     }
 }

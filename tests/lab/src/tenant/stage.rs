@@ -2,8 +2,6 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -37,7 +35,7 @@ impl Stage {
     ///
     /// The lab's state file is named by `DATALAB_LAB`. A cluster of one's own is taken only with
     /// `USE_EXISTING_CLUSTER=true` and `DATALAB_CONTEXT=NAME`, never by being current; its pods run
-    /// `DATALAB_TEST_IMAGE`. A skip is one line on stderr and, where `DATALAB_SKIPS` names a file, there.
+    /// `DATALAB_TEST_IMAGE`.
     ///
     /// # Panics
     /// When a stage is asked for and cannot be had, and with `CI=true` when there is none.
@@ -45,18 +43,7 @@ impl Stage {
     pub fn required(test: &str) -> Option<Self> {
         let stage = Self::from_env();
         if stage.is_none() {
-            let line = format!("skipped: {test} (needs the lab: cargo xtask lab up)");
-            assert!(!is_true("CI"), "{line}; on CI nothing may be skipped");
-            let _ = writeln!(std::io::stderr(), "{line}");
-            if let Some(file) = env::var_os("DATALAB_SKIPS") {
-                let mut skips = OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .open(&file)
-                    .expect("because the folder of DATALAB_SKIPS exists and can be written");
-                writeln!(skips, "{line}")
-                    .expect("because the file of DATALAB_SKIPS is open for appending");
-            }
+            crate::skip(test, "the lab: cargo xtask lab up");
         }
         stage
     }
@@ -68,7 +55,7 @@ impl Stage {
     #[must_use]
     #[track_caller]
     pub fn from_env() -> Option<Self> {
-        if is_true("USE_EXISTING_CLUSTER") {
+        if env::var("USE_EXISTING_CLUSTER").is_ok_and(|value| value == "true") {
             let context = env::var("DATALAB_CONTEXT")
                 .expect("because USE_EXISTING_CLUSTER=true asks for DATALAB_CONTEXT=NAME: the current context is never taken");
             return Some(Self::on_context(&context));
@@ -209,10 +196,6 @@ fn as_at_home(mut program: Program) -> Program {
         }
     }
     program
-}
-
-fn is_true(variable: &str) -> bool {
-    env::var(variable).is_ok_and(|value| value == "true" || value == "1")
 }
 
 fn scratch() -> TempDir {
