@@ -7,8 +7,9 @@ use k8s_openapi::{
     api::{
         authentication::v1::{SelfSubjectReview, UserInfo},
         authorization::v1::{
-            LocalSubjectAccessReview, ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
-            SelfSubjectRulesReview, SelfSubjectRulesReviewSpec, SubjectAccessReviewSpec, SubjectAccessReviewStatus,
+            LocalSubjectAccessReview, ResourceAttributes, SelfSubjectAccessReview,
+            SelfSubjectAccessReviewSpec, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec,
+            SubjectAccessReviewSpec, SubjectAccessReviewStatus,
         },
     },
     apimachinery::pkg::version::Info,
@@ -115,7 +116,11 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn permitted(&self, namespace: &Namespace, wanted: &[Access]) -> Result<Vec<Access>, Error> {
+    pub async fn permitted(
+        &self,
+        namespace: &Namespace,
+        wanted: &[Access],
+    ) -> Result<Vec<Access>, Error> {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
@@ -126,7 +131,10 @@ impl Cluster {
             ..SelfSubjectRulesReview::default()
         };
         let review: SelfSubjectRulesReview = self.ask(None, &review).await?;
-        let rules = review.status.map(|status| status.resource_rules).unwrap_or_default();
+        let rules = review
+            .status
+            .map(|status| status.resource_rules)
+            .unwrap_or_default();
         let open = wanted.iter().filter(|access| !rules::allow(&rules, access));
         let asked = try_join_all(open.map(|access| async move {
             let review = SelfSubjectAccessReview {
@@ -147,7 +155,12 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when we may not ask; or any other.
-    pub async fn review(&self, namespace: &Namespace, identity: &Identity, access: &Access) -> Result<Verdict, Error> {
+    pub async fn review(
+        &self,
+        namespace: &Namespace,
+        identity: &Identity,
+        access: &Access,
+    ) -> Result<Verdict, Error> {
         let mut review = LocalSubjectAccessReview {
             spec: SubjectAccessReviewSpec {
                 user: Some(identity.user.clone()),
@@ -160,7 +173,12 @@ impl Cluster {
         review.metadata.namespace = Some(namespace.to_string());
         let review: LocalSubjectAccessReview = self.ask(Some(namespace), &review).await?;
         let status = review.status.unwrap_or_default();
-        let SubjectAccessReviewStatus { allowed, reason, evaluation_error, .. } = status;
+        let SubjectAccessReviewStatus {
+            allowed,
+            reason,
+            evaluation_error,
+            ..
+        } = status;
         Ok(Verdict {
             allowed,
             reason: reason.or(evaluation_error).unwrap_or_default(),
@@ -173,7 +191,12 @@ impl Cluster {
     /// [`Error`].
     pub async fn who_am_i(&self) -> Result<Identity, Error> {
         let review: SelfSubjectReview = self.ask(None, &SelfSubjectReview::default()).await?;
-        let UserInfo { username, groups, .. } = review.status.and_then(|status| status.user_info).unwrap_or_default();
+        let UserInfo {
+            username, groups, ..
+        } = review
+            .status
+            .and_then(|status| status.user_info)
+            .unwrap_or_default();
         Ok(Identity {
             user: username.unwrap_or_default(),
             groups: groups.unwrap_or_default(),
@@ -204,17 +227,25 @@ impl Cluster {
     pub async fn server_version(&self) -> Result<(u32, u32), Error> {
         let Info { major, minor, .. } = self.version().await?;
         // Managed clusters add a plus to the minor version.
-        let number = |text: &str| text.trim_end_matches(|last: char| !last.is_ascii_digit()).parse().ok();
-        number(&major).zip(number(&minor)).ok_or_else(|| Error::Server {
-            attempt: Attempt::new("get", "/version"),
-            code: 200,
-            message: format!("{major:?}.{minor:?} is not a version"),
-        })
+        let number = |text: &str| {
+            text.trim_end_matches(|last: char| !last.is_ascii_digit())
+                .parse()
+                .ok()
+        };
+        number(&major)
+            .zip(number(&minor))
+            .ok_or_else(|| Error::Server {
+                attempt: Attempt::new("get", "/version"),
+                code: 200,
+                message: format!("{major:?}.{minor:?} is not a version"),
+            })
     }
 
     async fn version(&self) -> Result<Info, Error> {
         let attempt = Attempt::new("get", "/version");
-        let request = Request::get("/version").body(Vec::new()).map_err(kube::core::request::Error::BuildRequest);
+        let request = Request::get("/version")
+            .body(Vec::new())
+            .map_err(kube::core::request::Error::BuildRequest);
         self.call(call(attempt, request, Repeat::Always)?).await
     }
 

@@ -15,8 +15,10 @@ pub(super) struct Answer {
 }
 
 /// An answer that is not a success, as an error.
-pub(super) fn refusal(attempt: Attempt, server: &str, answer: &Answer) -> Error {
-    let status = serde_json::from_slice::<Status>(&answer.body).ok().filter(|status| status.status.is_some());
+pub(super) fn refusal(attempt: Box<Attempt>, server: &str, answer: &Answer) -> Error {
+    let status = serde_json::from_slice::<Status>(&answer.body)
+        .ok()
+        .filter(|status| status.status.is_some());
     match status {
         Some(status) => of_status(attempt, answer.code, &status),
         None => of_foreign(attempt, server, answer),
@@ -26,10 +28,20 @@ pub(super) fn refusal(attempt: Attempt, server: &str, answer: &Answer) -> Error 
 /// An answer in the words of Kubernetes.
 ///
 /// <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/>
-pub(super) fn of_status(attempt: Attempt, code: u16, status: &Status) -> Error {
-    let message = if status.message.is_empty() { status.reason.clone() } else { status.message.clone() };
+pub(super) fn of_status(attempt: Box<Attempt>, code: u16, status: &Status) -> Error {
+    let message = if status.message.is_empty() {
+        status.reason.clone()
+    } else {
+        status.message.clone()
+    };
     let denied = status.reason == "Forbidden" && code != 403
-        || ["admission webhook ", "denied the request", "denied request: "].iter().any(|words| message.contains(words));
+        || [
+            "admission webhook ",
+            "denied the request",
+            "denied request: ",
+        ]
+        .iter()
+        .any(|words| message.contains(words));
     match code {
         401 => Error::Unauthorized { attempt },
         400 | 403 | 422 if denied => Error::Denied { attempt, message },
@@ -45,17 +57,25 @@ pub(super) fn of_status(attempt: Attempt, code: u16, status: &Status) -> Error {
         410 => Error::Gone { attempt, message },
         400 | 422 => Error::Invalid { attempt, message },
         429 => Error::TooManyRequests { attempt, message },
-        _ => Error::Server { attempt, code, message },
+        _ => Error::Server {
+            attempt,
+            code,
+            message,
+        },
     }
 }
 
 /// An answer of something between us and the API server, or of something else altogether.
-fn of_foreign(attempt: Attempt, server: &str, answer: &Answer) -> Error {
+fn of_foreign(attempt: Box<Attempt>, server: &str, answer: &Answer) -> Error {
     let message = beginning(answer);
     match answer.code {
         401 => Error::Unauthorized { attempt },
         429 => Error::TooManyRequests { attempt, message },
-        code @ 500.. => Error::Server { attempt, code, message },
+        code @ 500.. => Error::Server {
+            attempt,
+            code,
+            message,
+        },
         code => Error::NotKubernetes {
             attempt,
             server: server.to_owned(),
@@ -97,7 +117,8 @@ pub(super) fn beginning(answer: &Answer) -> String {
 /// Whether a 403 speaks of the user's rights (RBAC or another authorizer, also RBAC's guard
 /// against escalation) and not of the object.
 fn is_access_rule(message: &str) -> bool {
-    (message.contains("User \"") && message.contains("\" cannot ")) || message.contains("is attempting to grant RBAC permissions")
+    (message.contains("User \"") && message.contains("\" cannot "))
+        || message.contains("is attempting to grant RBAC permissions")
 }
 
 /// The field managers that a server-side apply ran into.
@@ -106,7 +127,10 @@ fn is_access_rule(message: &str) -> bool {
 fn managers(status: &Status) -> Vec<String> {
     let mut managers = Vec::new();
     for cause in status.details.iter().flat_map(|details| &details.causes) {
-        let name = cause.message.strip_prefix("conflict with \"").and_then(|rest| rest.split('"').next());
+        let name = cause
+            .message
+            .strip_prefix("conflict with \"")
+            .and_then(|rest| rest.split('"').next());
         if let Some(name) = name.filter(|_| cause.reason == "FieldManagerConflict")
             && !managers.iter().any(|known| known == name)
         {

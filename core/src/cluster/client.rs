@@ -58,7 +58,11 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::Credential`] of the plugin, or [`Error::Configuration`].
-    pub async fn connect(connection: Connection, agent: &str, world: &World) -> Result<Self, Error> {
+    pub async fn connect(
+        connection: Connection,
+        agent: &str,
+        world: &World,
+    ) -> Result<Self, Error> {
         let agent = HeaderValue::from_str(agent).map_err(|error| Error::Configuration {
             what: "the user agent".to_owned(),
             reason: error.to_string(),
@@ -77,7 +81,10 @@ impl Cluster {
                 connection,
                 agent,
                 plugin,
-                current: Mutex::new(Current { client, generation: 0 }),
+                current: Mutex::new(Current {
+                    client,
+                    generation: 0,
+                }),
                 renewal: tokio::sync::Mutex::new(()),
                 clock: Mutex::new(None),
             }),
@@ -105,7 +112,10 @@ impl Cluster {
 
 impl Shared {
     pub(super) fn current(&self) -> Current {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn can_renew(&self) -> bool {
@@ -114,7 +124,9 @@ impl Shared {
 
     /// Runs the credential plugin again, unless somebody did since that client was handed out.
     pub(super) async fn renew(&self, generation: u32) -> Result<(), Error> {
-        let Some(plugin) = &self.plugin else { return Ok(()) };
+        let Some(plugin) = &self.plugin else {
+            return Ok(());
+        };
         let _one_at_a_time = self.renewal.lock().await;
         if self.current().generation != generation {
             return Ok(());

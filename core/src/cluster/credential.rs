@@ -96,7 +96,11 @@ impl Plugin {
         let program = world
             .program(spec.command.as_os_str())
             .arguments(spec.arguments.iter().map(OsString::from))
-            .variables(spec.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+            .variables(
+                spec.environment
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), value.as_str())),
+            )
             .variables([(EXEC_INFO, information.as_str())])
             .interactive(interactive);
         Self {
@@ -109,26 +113,41 @@ impl Plugin {
     /// Runs the plugin once.
     pub(super) async fn run(&self) -> Result<Obtained, Error> {
         if self.spec.interactive_mode == InteractiveMode::Always && !self.person_is_there {
-            return Err(self.failed("needs a person at a terminal (interactiveMode: Always)", Vec::new()));
+            return Err(self.failed(
+                "needs a person at a terminal (interactiveMode: Always)",
+                Vec::new(),
+            ));
         }
         let output = self.program.output().await.map_err(|error| {
-            let hint = self.spec.install_hint.iter().map(|hint| hint.trim().to_owned()).collect();
+            let hint = self
+                .spec
+                .install_hint
+                .iter()
+                .map(|hint| hint.trim().to_owned())
+                .collect();
             match error.source.kind() {
                 io::ErrorKind::NotFound => self.failed("is not installed", hint),
                 _ => self.failed(&format!("cannot be started: {}", error.source), hint),
             }
         })?;
-        let said = || Some(output.talk.trim().to_owned()).filter(|talk| !talk.is_empty()).into_iter().collect();
+        let said = || {
+            Some(output.talk.trim().to_owned())
+                .filter(|talk| !talk.is_empty())
+                .into_iter()
+                .collect()
+        };
         match output.code {
-            Some(0) => self.read(&output.out).map_err(|problem| self.failed(&problem, said())),
+            Some(0) => self
+                .read(&output.out)
+                .map_err(|problem| self.failed(&problem, said())),
             Some(code) => Err(self.failed(&format!("failed with exit code {code}"), said())),
             None => Err(self.failed("was ended by a signal", said())),
         }
     }
 
     fn read(&self, out: &[u8]) -> Result<Obtained, String> {
-        let response: Response =
-            serde_json::from_slice(out).map_err(|error| format!("printed no ExecCredential: {}", position(&error)))?;
+        let response: Response = serde_json::from_slice(out)
+            .map_err(|error| format!("printed no ExecCredential: {}", position(&error)))?;
         let wanted = self.spec.version.as_str();
         if response.kind != "ExecCredential" || response.api_version != wanted {
             return Err(format!(
@@ -137,8 +156,13 @@ impl Plugin {
             ));
         }
         let given = |value: Option<String>| value.filter(|value| !value.is_empty());
-        let status = response.status.ok_or("printed an ExecCredential without a status")?;
-        let certificate = match (given(status.client_certificate_data), given(status.client_key_data)) {
+        let status = response
+            .status
+            .ok_or("printed an ExecCredential without a status")?;
+        let certificate = match (
+            given(status.client_certificate_data),
+            given(status.client_key_data),
+        ) {
             (Some(certificate), Some(key)) => Some(ClientCertificate {
                 certificate: certificate.into_bytes(),
                 key: Secret::new(key.into_bytes()),

@@ -22,21 +22,22 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    pub(super) fn new(verb: &'static str, resource: &str) -> Self {
-        Self {
+    /// Boxed, because every error carries one.
+    pub(super) fn new(verb: &'static str, resource: &str) -> Box<Self> {
+        Box::new(Self {
             verb,
             resource: resource.to_owned(),
             name: None,
             namespace: None,
-        }
+        })
     }
 
-    pub(super) fn on(mut self, name: &str) -> Self {
+    pub(super) fn on(mut self: Box<Self>, name: &str) -> Box<Self> {
         self.name = Some(name.to_owned());
         self
     }
 
-    pub(super) fn within(mut self, namespace: &Namespace) -> Self {
+    pub(super) fn within(mut self: Box<Self>, namespace: &Namespace) -> Box<Self> {
         self.namespace = Some(namespace.clone());
         self
     }
@@ -65,7 +66,7 @@ pub enum Error {
     #[error("cannot {attempt}: the API server {server} cannot be reached: {reason}")]
     Unreachable {
         /// What was tried.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// The API server's URL.
         server: String,
         /// The innermost cause: "connection refused", say.
@@ -75,7 +76,7 @@ pub enum Error {
     #[error("cannot {attempt}: the API server {server} did not answer within {seconds} s")]
     TimedOut {
         /// What was tried.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// The API server's URL.
         server: String,
         /// The limit.
@@ -85,17 +86,19 @@ pub enum Error {
     #[error("cannot {attempt}: TLS with the API server {server} failed: {reason}")]
     Tls {
         /// What was tried.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// The API server's URL.
         server: String,
         /// What is wrong.
         reason: String,
     },
     /// What answered is no Kubernetes API server: a login page of a proxy, say.
-    #[error("cannot {attempt}: {server} does not answer as a Kubernetes API server does (HTTP {code}): {beginning:?}")]
+    #[error(
+        "cannot {attempt}: {server} does not answer as a Kubernetes API server does (HTTP {code}): {beginning:?}"
+    )]
     NotKubernetes {
         /// What was tried.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// The API server's URL.
         server: String,
         /// The HTTP status.
@@ -107,13 +110,13 @@ pub enum Error {
     #[error("cannot {attempt}: the API server does not accept the credentials")]
     Unauthorized {
         /// What was tried.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
     },
     /// 403 by the cluster's access rules.
     #[error("not allowed to {attempt}: {message}")]
     Forbidden {
         /// What was tried.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// Names the user, the verb and the resource.
         message: String,
     },
@@ -121,7 +124,7 @@ pub enum Error {
     #[error("cannot {attempt}: the cluster's policy refuses it: {message}")]
     Denied {
         /// What was tried.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// Names the policy.
         message: String,
     },
@@ -129,7 +132,7 @@ pub enum Error {
     #[error("cannot {attempt}: {message}")]
     NotFound {
         /// What was tried.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// Names what is missing.
         message: String,
     },
@@ -137,7 +140,7 @@ pub enum Error {
     #[error("cannot {attempt}: {message}")]
     AlreadyExists {
         /// What was tried.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// Names the object.
         message: String,
     },
@@ -145,7 +148,7 @@ pub enum Error {
     #[error("cannot {attempt}: {message}")]
     Conflict {
         /// What was tried.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// The field managers in the way; empty when the object itself changed.
         managers: Vec<String>,
         /// Names managers and fields.
@@ -155,7 +158,7 @@ pub enum Error {
     #[error("cannot {attempt}: {message}")]
     Gone {
         /// What was tried.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// The server's words.
         message: String,
     },
@@ -163,7 +166,7 @@ pub enum Error {
     #[error("cannot {attempt}: the API server finds it invalid: {message}")]
     Invalid {
         /// What was tried.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// Names the fields.
         message: String,
     },
@@ -171,7 +174,7 @@ pub enum Error {
     #[error("cannot {attempt}: the API server is overloaded: {message}")]
     TooManyRequests {
         /// What was tried.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// The server's words.
         message: String,
     },
@@ -179,7 +182,7 @@ pub enum Error {
     #[error("cannot {attempt}: the API server answers {code}: {message}")]
     Server {
         /// What was tried.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// The HTTP status.
         code: u16,
         /// The server's words.
@@ -207,7 +210,7 @@ pub enum Error {
     #[error("cannot {attempt}: the request is not well-formed: {reason}")]
     Malformed {
         /// What was tried.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// What is wrong with it.
         reason: String,
     },
@@ -216,24 +219,47 @@ pub enum Error {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let kind = match &error {
-            Error::Unreachable { .. } | Error::TimedOut { .. } | Error::TooManyRequests { .. } => Kind::Unreachable,
+            Error::Unreachable { .. } | Error::TimedOut { .. } | Error::TooManyRequests { .. } => {
+                Kind::Unreachable
+            }
             Error::Server { code, .. } if *code >= 500 => Kind::Unreachable,
-            Error::Server { .. } | Error::Gone { .. } | Error::Invalid { .. } | Error::Malformed { .. } => Kind::Failed,
-            Error::Tls { .. } | Error::NotKubernetes { .. } | Error::Configuration { .. } => Kind::Usage,
-            Error::Unauthorized { .. } | Error::Forbidden { .. } | Error::Denied { .. } => Kind::Refused,
+            Error::Server { .. }
+            | Error::Gone { .. }
+            | Error::Invalid { .. }
+            | Error::Malformed { .. } => Kind::Failed,
+            Error::Tls { .. } | Error::NotKubernetes { .. } | Error::Configuration { .. } => {
+                Kind::Usage
+            }
+            Error::Unauthorized { .. } | Error::Forbidden { .. } | Error::Denied { .. } => {
+                Kind::Refused
+            }
             // Not logged in counts as not found.
             Error::Credential { .. } | Error::NotFound { .. } => Kind::NotFound,
             Error::Conflict { .. } | Error::AlreadyExists { .. } => Kind::Conflict,
         };
         let failure = Self::new(kind, error.to_string());
         match error {
-            Error::Unreachable { .. } | Error::TimedOut { .. } | Error::Tls { .. } => failure.next("kubectl cluster-info"),
-            Error::NotKubernetes { .. } | Error::Configuration { .. } => failure.next("kubectl config view --minify"),
-            Error::Unauthorized { .. } => failure.next("kubectl datalab oidc-login").next("kubectl auth whoami"),
-            Error::Forbidden { attempt, .. } => failure.next(can_i(&attempt)),
-            Error::Conflict { attempt: Attempt { resource, name: Some(name), namespace: Some(namespace), .. }, .. } => {
-                failure.next(format!("kubectl get {resource} {name} -n {namespace} -o yaml --show-managed-fields"))
+            Error::Unreachable { .. } | Error::TimedOut { .. } | Error::Tls { .. } => {
+                failure.next("kubectl cluster-info")
             }
+            Error::NotKubernetes { .. } | Error::Configuration { .. } => {
+                failure.next("kubectl config view --minify")
+            }
+            Error::Unauthorized { .. } => failure
+                .next("kubectl datalab oidc-login")
+                .next("kubectl auth whoami"),
+            Error::Forbidden { attempt, .. } => failure.next(can_i(&attempt)),
+            Error::Conflict { attempt, .. } => match *attempt {
+                Attempt {
+                    resource,
+                    name: Some(name),
+                    namespace: Some(namespace),
+                    ..
+                } => failure.next(format!(
+                    "kubectl get {resource} {name} -n {namespace} -o yaml --show-managed-fields"
+                )),
+                _ => failure,
+            },
             Error::Credential { details, .. } => details.into_iter().fold(failure, Failure::detail),
             _ => failure,
         }
@@ -246,7 +272,18 @@ fn can_i(attempt: &Attempt) -> String {
         Some((resource, subresource)) => (resource, format!(" --subresource={subresource}")),
         None => (attempt.resource.as_str(), String::new()),
     };
-    let name = attempt.name.as_ref().map(|name| format!("/{name}")).unwrap_or_default();
-    let namespace = attempt.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
-    format!("kubectl auth can-i {} {resource}{name}{subresource}{namespace}", attempt.verb)
+    let name = attempt
+        .name
+        .as_ref()
+        .map(|name| format!("/{name}"))
+        .unwrap_or_default();
+    let namespace = attempt
+        .namespace
+        .as_ref()
+        .map(|namespace| format!(" -n {namespace}"))
+        .unwrap_or_default();
+    format!(
+        "kubectl auth can-i {} {resource}{name}{subresource}{namespace}",
+        attempt.verb
+    )
 }

@@ -27,7 +27,7 @@ const PAUSES: [Duration; TRIES - 1] = [Duration::from_millis(200), Duration::fro
 
 /// A request and what it is for.
 pub(super) struct Call {
-    pub(super) attempt: Attempt,
+    pub(super) attempt: Box<Attempt>,
     pub(super) request: Request<Vec<u8>>,
     pub(super) repeat: Repeat,
 }
@@ -59,12 +59,15 @@ impl Deadline {
     async fn keep<T>(self, work: impl Future<Output = T>) -> Option<T> {
         match self.limit {
             None => Some(work.await),
-            Some(limit) => tokio::time::timeout(limit.saturating_sub(self.begun.elapsed()), work).await.ok(),
+            Some(limit) => tokio::time::timeout(limit.saturating_sub(self.begun.elapsed()), work)
+                .await
+                .ok(),
         }
     }
 
     fn leaves(self, pause: Duration) -> bool {
-        self.limit.is_none_or(|limit| self.begun.elapsed() + pause < limit)
+        self.limit
+            .is_none_or(|limit| self.begun.elapsed() + pause < limit)
     }
 }
 
@@ -97,7 +100,11 @@ impl Cluster {
     }
 
     async fn send(&self, call: Call) -> Result<Answer, Error> {
-        let Call { attempt, request, repeat } = call;
+        let Call {
+            attempt,
+            request,
+            repeat,
+        } = call;
         let mut deadline = Deadline::new(self.limit());
         let mut renewed = false;
         let mut pauses = PAUSES.iter().copied();
@@ -107,7 +114,9 @@ impl Cluster {
             let tried = tried.ok_or_else(|| self.timed_out(attempt.clone()))?;
             let (error, wanted) = match tried {
                 Try::Answered(answer, _) if (200..300).contains(&answer.code) => return Ok(answer),
-                Try::Answered(answer, _) if answer.code == 401 && self.shared.can_renew() && !renewed => {
+                Try::Answered(answer, _)
+                    if answer.code == 401 && self.shared.can_renew() && !renewed =>
+                {
                     renewed = true;
                     self.shared.renew(generation).await?;
                     // A plugin may have asked a person; that time is not the request's.
@@ -147,11 +156,20 @@ impl Cluster {
             if let Some(time) = parts.headers.get(header::DATE).and_then(date) {
                 self.shared.hear_time(time);
             }
-            let text = |name| parts.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-            let retry_after = text(header::RETRY_AFTER).and_then(|value| value.parse().ok()).map(Duration::from_secs);
+            let text = |name| {
+                parts
+                    .headers
+                    .get(name)
+                    .and_then(|value: &http::HeaderValue| value.to_str().ok())
+            };
+            let retry_after = text(header::RETRY_AFTER)
+                .and_then(|value| value.parse().ok())
+                .map(Duration::from_secs);
             let answer = Answer {
                 code: parts.status.as_u16(),
-                location: text(header::LOCATION).filter(|_| parts.status.is_redirection()).map(str::to_owned),
+                location: text(header::LOCATION)
+                    .filter(|_| parts.status.is_redirection())
+                    .map(str::to_owned),
                 body: body.collect().await?.to_bytes().to_vec(),
             };
             Ok((answer, retry_after))
@@ -169,12 +187,18 @@ impl Cluster {
     }
 
     /// Upgrades a connection; what comes after has no time limit.
-    pub(super) async fn upgrade(&self, attempt: Attempt, request: Request<Vec<u8>>) -> Result<kube::client::Connection, Error> {
+    pub(super) async fn upgrade(
+        &self,
+        attempt: Box<Attempt>,
+        request: Request<Vec<u8>>,
+    ) -> Result<kube::client::Connection, Error> {
         let mut renewed = false;
         loop {
             let Current { client, generation } = self.shared.current();
             let traced = self.begin_trace(&request);
-            let connected = Deadline::new(self.limit()).keep(client.connect(request.clone())).await;
+            let connected = Deadline::new(self.limit())
+                .keep(client.connect(request.clone()))
+                .await;
             match connected {
                 None => {
                     traced.end("no answer");
@@ -187,7 +211,10 @@ impl Cluster {
                 Some(Err(error)) => {
                     traced.end("not upgraded");
                     let error = transport::failure(attempt.clone(), self.server(), &error);
-                    if !matches!(error, Error::Unauthorized { .. }) || !self.shared.can_renew() || renewed {
+                    if !matches!(error, Error::Unauthorized { .. })
+                        || !self.shared.can_renew()
+                        || renewed
+                    {
                         return Err(error);
                     }
                     renewed = true;
@@ -204,7 +231,7 @@ impl Cluster {
         }
     }
 
-    fn timed_out(&self, attempt: Attempt) -> Error {
+    fn timed_out(&self, attempt: Box<Attempt>) -> Error {
         Error::TimedOut {
             attempt,
             server: self.server().to_owned(),
@@ -213,7 +240,10 @@ impl Cluster {
     }
 
     fn begin_trace(&self, request: &Request<Vec<u8>>) -> Traced<'_> {
-        let line = self.trace.as_ref().map(|_| format!("{} {}{}", request.method(), self.server(), request.uri()));
+        let line = self
+            .trace
+            .as_ref()
+            .map(|_| format!("{} {}{}", request.method(), self.server(), request.uri()));
         Traced {
             cluster: self,
             line,
@@ -232,11 +262,16 @@ struct Traced<'a> {
 impl Traced<'_> {
     fn end(self, outcome: &str) {
         if let (Some(trace), Some(line)) = (&self.cluster.trace, &self.line) {
-            trace(&format!("{line} {outcome} {} ms", self.begun.elapsed().as_millis()));
+            trace(&format!(
+                "{line} {outcome} {} ms",
+                self.begun.elapsed().as_millis()
+            ));
         }
     }
 }
 
 fn date(value: &http::HeaderValue) -> Option<Timestamp> {
-    rfc2822::DateTimeParser::new().parse_timestamp(value.to_str().ok()?).ok()
+    rfc2822::DateTimeParser::new()
+        .parse_timestamp(value.to_str().ok()?)
+        .ok()
 }

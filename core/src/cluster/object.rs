@@ -66,10 +66,12 @@ pub enum Creation<K> {
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
 struct Page<T> {
     #[serde(default)]
     metadata: ListMeta,
-    /// An empty list of metadata comes as `null`.
+    /// An empty list of metadata comes as `null`; an answer without the field is no list.
+    #[serde(deserialize_with = "Option::deserialize")]
     items: Option<Vec<T>>,
 }
 
@@ -258,7 +260,9 @@ impl Cluster {
 /// Makes sure that a name stays one segment of a URL's path; what names are good is the server's
 /// business.
 pub(super) fn segment(attempt: &Attempt, name: &str) -> Result<(), Error> {
-    let strays = |character: char| character.is_whitespace() || character.is_control() || "/%?#\\".contains(character);
+    let strays = |character: char| {
+        character.is_whitespace() || character.is_control() || "/%?#\\".contains(character)
+    };
     if name.is_empty() || matches!(name, "." | "..") || name.contains(strays) {
         return Err(Error::Malformed {
             attempt: Box::new(attempt.clone()),

@@ -14,7 +14,7 @@ use tokio_tungstenite::{
     tungstenite::{Error as SocketError, Message},
 };
 
-use super::{Attempt, Cluster, Error};
+use super::{Attempt, Cluster, Error, object::segment};
 use crate::words::Namespace;
 
 /// The channel of the stream's bytes.
@@ -50,13 +50,23 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error`]; whether anything listens on the port shows only when the stream is read.
-    pub async fn port_forward(&self, namespace: &Namespace, pod: &str, port: u16) -> Result<PortForward, Error> {
-        let attempt = Attempt::new("create", "pods/portforward").on(pod).within(namespace);
+    pub async fn port_forward(
+        &self,
+        namespace: &Namespace,
+        pod: &str,
+        port: u16,
+    ) -> Result<PortForward, Error> {
+        let attempt = Attempt::new("create", "pods/portforward")
+            .on(pod)
+            .within(namespace);
+        segment(&attempt, pod)?;
         let requests = Requests::new(Pod::url_path(&(), Some(namespace.as_str())));
-        let request = requests.portforward(pod, &[port]).map_err(|error| Error::Malformed {
-            attempt: attempt.clone(),
-            reason: error.to_string(),
-        })?;
+        let request = requests
+            .portforward(pod, &[port])
+            .map_err(|error| Error::Malformed {
+                attempt: attempt.clone(),
+                reason: error.to_string(),
+            })?;
         let connection = self.upgrade(attempt, request).await?;
         Ok(PortForward::new(connection.into_stream()))
     }
@@ -78,12 +88,16 @@ impl PortForward {
             return Ok(());
         }
         let channel = message.get_u8();
-        let Some(opened) = self.opened.get_mut(usize::from(channel)) else { return Ok(()) };
+        let Some(opened) = self.opened.get_mut(usize::from(channel)) else {
+            return Ok(());
+        };
         match (channel, std::mem::replace(opened, true)) {
             (DATA, true) => self.incoming = message,
             (PROBLEM, true) => {
                 self.ended = true;
-                return Err(io::Error::other(String::from_utf8_lossy(&message).trim().to_owned()));
+                return Err(io::Error::other(
+                    String::from_utf8_lossy(&message).trim().to_owned(),
+                ));
             }
             _ => {}
         }
@@ -92,7 +106,11 @@ impl PortForward {
 }
 
 impl AsyncRead for PortForward {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         while self.incoming.is_empty() && !self.ended {
             match ready!(Pin::new(&mut self.socket).poll_next(context)) {
                 Some(Ok(Message::Binary(message))) => self.take(message)?,
@@ -111,23 +129,33 @@ impl AsyncRead for PortForward {
 }
 
 impl AsyncWrite for PortForward {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         ready!(Pin::new(&mut self.socket).poll_ready(context)).map_err(broken)?;
         let piece = &bytes[..bytes.len().min(PIECE)];
         let mut message = Vec::with_capacity(piece.len() + 1);
         message.push(DATA);
         message.extend_from_slice(piece);
-        Pin::new(&mut self.socket).start_send(Message::binary(message)).map_err(broken)?;
+        Pin::new(&mut self.socket)
+            .start_send(Message::binary(message))
+            .map_err(broken)?;
         Poll::Ready(Ok(piece.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context).map_err(broken)
+        Pin::new(&mut self.socket)
+            .poll_flush(context)
+            .map_err(broken)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match ready!(Pin::new(&mut self.socket).poll_close(context)) {
-            Ok(()) | Err(SocketError::ConnectionClosed | SocketError::AlreadyClosed) => Poll::Ready(Ok(())),
+            Ok(()) | Err(SocketError::ConnectionClosed | SocketError::AlreadyClosed) => {
+                Poll::Ready(Ok(()))
+            }
             Err(error) => Poll::Ready(Err(broken(error))),
         }
     }
@@ -136,13 +164,17 @@ impl AsyncWrite for PortForward {
 fn broken(error: SocketError) -> io::Error {
     match error {
         SocketError::Io(error) => error,
-        SocketError::ConnectionClosed | SocketError::AlreadyClosed => io::ErrorKind::BrokenPipe.into(),
+        SocketError::ConnectionClosed | SocketError::AlreadyClosed => {
+            io::ErrorKind::BrokenPipe.into()
+        }
         error => io::Error::new(io::ErrorKind::ConnectionReset, error.to_string()),
     }
 }
 
 impl fmt::Debug for PortForward {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PortForward").field("ended", &self.ended).finish_non_exhaustive()
+        f.debug_struct("PortForward")
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
     }
 }

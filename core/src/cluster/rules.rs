@@ -17,13 +17,20 @@ pub(super) fn allow(rules: &[ResourceRule], access: &Access) -> bool {
 }
 
 fn holds(values: Option<&Vec<String>>, wanted: &str) -> bool {
-    values.into_iter().flatten().any(|value| value == "*" || value == wanted)
+    values
+        .into_iter()
+        .flatten()
+        .any(|value| value == "*" || value == wanted)
 }
 
 fn holds_resource(rule: &ResourceRule, wanted: &str) -> bool {
-    let any_with_subresource = wanted.split_once('/').map(|(_, subresource)| format!("*/{subresource}"));
+    let any_with_subresource = wanted
+        .split_once('/')
+        .map(|(_, subresource)| format!("*/{subresource}"));
     let mut resources = rule.resources.iter().flatten();
-    resources.any(|resource| resource == "*" || resource == wanted || Some(resource) == any_with_subresource.as_ref())
+    resources.any(|resource| {
+        resource == "*" || resource == wanted || Some(resource) == any_with_subresource.as_ref()
+    })
 }
 
 fn holds_name(rule: &ResourceRule, wanted: Option<&str>) -> bool {
@@ -54,7 +61,10 @@ mod tests {
         let one = [rule(&[""], &["secrets"], &["get"], &["x"])];
         assert!(allow(&one, &secret("get", Some("x"))));
         assert!(!allow(&one, &secret("get", Some("y"))));
-        assert!(!allow(&one, &secret("get", None)), "a rule for one name does not allow all");
+        assert!(
+            !allow(&one, &secret("get", None)),
+            "a rule for one name does not allow all"
+        );
         assert!(!allow(&one, &secret("list", Some("x"))));
 
         let all = [rule(&["*"], &["*"], &["*"], &[])];
@@ -66,20 +76,46 @@ mod tests {
     #[test]
     fn groups() {
         let core = [rule(&[""], &["*"], &["*"], &[])];
-        assert!(!allow(&core, &Access::new("create", "rbac.authorization.k8s.io", "roles")));
-        let rbac = [rule(&["rbac.authorization.k8s.io"], &["roles"], &["create"], &[])];
-        assert!(allow(&rbac, &Access::new("create", "rbac.authorization.k8s.io", "roles")));
+        assert!(!allow(
+            &core,
+            &Access::new("create", "rbac.authorization.k8s.io", "roles")
+        ));
+        let rbac = [rule(
+            &["rbac.authorization.k8s.io"],
+            &["roles"],
+            &["create"],
+            &[],
+        )];
+        assert!(allow(
+            &rbac,
+            &Access::new("create", "rbac.authorization.k8s.io", "roles")
+        ));
         assert!(!allow(&rbac, &Access::new("create", "", "roles")));
     }
 
     #[test]
     fn subresources() {
         let forward = Access::new("create", "", "pods/portforward").on("x-0");
-        assert!(!allow(&[rule(&[""], &["pods"], &["*"], &[])], &forward), "a resource is not its subresources");
-        assert!(!allow(&[rule(&[""], &["pods/*"], &["*"], &[])], &forward), "RBAC has no such wildcard");
+        assert!(
+            !allow(&[rule(&[""], &["pods"], &["*"], &[])], &forward),
+            "a resource is not its subresources"
+        );
+        assert!(
+            !allow(&[rule(&[""], &["pods/*"], &["*"], &[])], &forward),
+            "RBAC has no such wildcard"
+        );
         assert!(!allow(&[rule(&[""], &["*/exec"], &["*"], &[])], &forward));
-        assert!(allow(&[rule(&[""], &["*/portforward"], &["create"], &[])], &forward));
-        assert!(allow(&[rule(&[""], &["pods/portforward"], &["create"], &["x-0"])], &forward));
-        assert!(!allow(&[rule(&[""], &["*/portforward"], &["create"], &[])], &Access::new("create", "", "portforward")));
+        assert!(allow(
+            &[rule(&[""], &["*/portforward"], &["create"], &[])],
+            &forward
+        ));
+        assert!(allow(
+            &[rule(&[""], &["pods/portforward"], &["create"], &["x-0"])],
+            &forward
+        ));
+        assert!(!allow(
+            &[rule(&[""], &["*/portforward"], &["create"], &[])],
+            &Access::new("create", "", "portforward")
+        ));
     }
 }

@@ -10,7 +10,11 @@ use super::{Attempt, Error, answer, client::CONNECT_LIMIT, credential::Obtained}
 use crate::kubeconfig::{ClientCertificate, Connection, Credential, Trust};
 
 /// A client for the connection; `obtained` is what its credential plugin handed out.
-pub(super) fn client(connection: &Connection, agent: &HeaderValue, obtained: Option<&Obtained>) -> Result<kube::Client, Error> {
+pub(super) fn client(
+    connection: &Connection,
+    agent: &HeaderValue,
+    obtained: Option<&Obtained>,
+) -> Result<kube::Client, Error> {
     // Somebody may have installed a provider already; whichever it is serves.
     let _ = rustls::crypto::ring::default_provider().install_default();
 
@@ -24,11 +28,20 @@ pub(super) fn client(connection: &Connection, agent: &HeaderValue, obtained: Opt
         .proxy_url
         .as_deref()
         // The name is resolved by the proxy either way, which is what the h stands for.
-        .map(|proxy| uri("the proxy's URL", &proxy.replacen("socks5h://", "socks5://", 1)))
+        .map(|proxy| {
+            uri(
+                "the proxy's URL",
+                &proxy.replacen("socks5h://", "socks5://", 1),
+            )
+        })
         .transpose()?;
     match &connection.trust {
         Trust::System => {}
-        Trust::Insecure => config.accept_invalid_certs = true,
+        Trust::Insecure => {
+            config.accept_invalid_certs = true;
+            // Without this, the operating system's authorities are read for nothing.
+            config.root_cert = Some(Vec::new());
+        }
         Trust::Authorities(pem) => config.root_cert = Some(authorities(pem)?),
     }
 
@@ -47,7 +60,9 @@ pub(super) fn client(connection: &Connection, agent: &HeaderValue, obtained: Opt
         }
     }
     let issued = obtained.and_then(|obtained| obtained.certificate.as_ref());
-    if let Some(ClientCertificate { certificate, key }) = issued.or(connection.client_certificate.as_ref()) {
+    if let Some(ClientCertificate { certificate, key }) =
+        issued.or(connection.client_certificate.as_ref())
+    {
         who.client_certificate_data = Some(BASE64.encode(certificate));
         who.client_key_data = Some(BASE64.encode(key.expose()).into());
     }
@@ -60,7 +75,8 @@ pub(super) fn client(connection: &Connection, agent: &HeaderValue, obtained: Opt
     kube::Client::try_from(config).map_err(|error| {
         let what = match &error {
             kube::Error::RustlsTls(_) => "the TLS configuration",
-            kube::Error::ProxyProtocolUnsupported { .. } | kube::Error::ProxyProtocolDisabled { .. } => "the proxy's URL",
+            kube::Error::ProxyProtocolUnsupported { .. }
+            | kube::Error::ProxyProtocolDisabled { .. } => "the proxy's URL",
             kube::Error::Auth(_) => "the credential",
             _ => "the connection",
         };
@@ -72,10 +88,11 @@ pub(super) fn client(connection: &Connection, agent: &HeaderValue, obtained: Opt
 }
 
 fn uri(what: &str, text: &str) -> Result<Uri, Error> {
-    text.parse().map_err(|error: http::uri::InvalidUri| Error::Configuration {
-        what: what.to_owned(),
-        reason: error.to_string(),
-    })
+    text.parse()
+        .map_err(|error: http::uri::InvalidUri| Error::Configuration {
+            what: what.to_owned(),
+            reason: error.to_string(),
+        })
 }
 
 fn authorities(pem: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
@@ -94,11 +111,13 @@ fn authorities(pem: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
 }
 
 /// An error below HTTP, or of an upgraded connection.
-pub(super) fn failure(attempt: Attempt, server: &str, error: &kube::Error) -> Error {
+pub(super) fn failure(attempt: Box<Attempt>, server: &str, error: &kube::Error) -> Error {
     let server = server.to_owned();
     match error {
         kube::Error::Api(status) => return answer::of_status(attempt, status.code, status),
-        kube::Error::UpgradeConnection(kube::client::UpgradeConnectionError::ProtocolSwitch(status)) => {
+        kube::Error::UpgradeConnection(kube::client::UpgradeConnectionError::ProtocolSwitch(
+            status,
+        )) => {
             return Error::NotKubernetes {
                 attempt,
                 server,
@@ -114,9 +133,16 @@ pub(super) fn failure(attempt: Attempt, server: &str, error: &kube::Error) -> Er
         }
         _ => {}
     }
-    if let Some(error) = chain(error).into_iter().find_map(|error| error.downcast_ref::<rustls::Error>()) {
+    if let Some(error) = chain(error)
+        .into_iter()
+        .find_map(|error| error.downcast_ref::<rustls::Error>())
+    {
         let reason = tls_reason(error);
-        return Error::Tls { attempt, server, reason };
+        return Error::Tls {
+            attempt,
+            server,
+            reason,
+        };
     }
     Error::Unreachable {
         attempt,
@@ -136,7 +162,8 @@ pub(super) fn was_not_sent(error: &kube::Error) -> bool {
 fn tls_reason(error: &rustls::Error) -> String {
     use rustls::{CertificateError, Error as Tls};
     match error {
-        Tls::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        // Most clusters' authorities have the same name: another cluster's shows as a bad signature.
+        Tls::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "the server's certificate is signed by an authority that is not trusted here; the kubeconfig's certificate-authority-data may belong to another cluster".to_owned()
         }
         Tls::InvalidCertificate(CertificateError::Other(other)) if other.to_string().contains("CaUsedAsEndEntity") => {
@@ -149,7 +176,10 @@ fn tls_reason(error: &rustls::Error) -> String {
 
 /// The innermost error is the one that says what happened; the others say that something did.
 fn innermost(error: &(dyn StdError + 'static)) -> String {
-    chain(error).last().map(ToString::to_string).unwrap_or_default()
+    chain(error)
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
 }
 
 fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'static)> {
@@ -158,7 +188,9 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'st
     while let Some(error) = next {
         chain.push(error);
         // An I/O error is not the source's owner, it is its wrapping.
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let wrapped = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
         next = match wrapped {
             Some(wrapped) => Some(wrapped),
             None => error.source(),

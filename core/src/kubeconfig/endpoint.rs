@@ -14,10 +14,15 @@ pub(super) struct Endpoint {
 impl Endpoint {
     /// Takes a URL apart; the scheme is a must.
     pub(super) fn of(url: &str) -> Result<Self, &'static str> {
-        if url.chars().any(|character| character.is_whitespace() || character.is_control()) {
+        if url
+            .chars()
+            .any(|character| character.is_whitespace() || character.is_control())
+        {
             return Err("it holds blanks or control characters");
         }
-        let (scheme, rest) = url.split_once("://").ok_or("it has no scheme such as https://")?;
+        let (scheme, rest) = url
+            .split_once("://")
+            .ok_or("it has no scheme such as https://")?;
         let scheme = scheme.to_ascii_lowercase();
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let (_, address) = authority.rsplit_once('@').unwrap_or(("", authority));
@@ -62,13 +67,24 @@ mod tests {
 
     #[test]
     fn takes_urls_apart() {
-        let parts = |url| Endpoint::of(url).map(|Endpoint { scheme, host, port }| (scheme, host, port));
+        let parts =
+            |url| Endpoint::of(url).map(|Endpoint { scheme, host, port }| (scheme, host, port));
         let is = |scheme: &str, host: &str, port| Ok((scheme.to_owned(), host.to_owned(), port));
-        assert_eq!(parts("https://Lab.Example:6443/k8s/c1"), is("https", "lab.example", 6443));
+        assert_eq!(
+            parts("https://Lab.Example:6443/k8s/c1"),
+            is("https", "lab.example", 6443)
+        );
         assert_eq!(parts("HTTP://u:p@h"), is("http", "h", 80));
         assert_eq!(parts("https://[::1]:6443"), is("https", "::1", 6443));
         assert_eq!(parts("https://[fd00::1]"), is("https", "fd00::1", 443));
-        for bad in ["lab.example", "https://", "https://h:port", "https:// h", "https://[::1", "https://h:99999"] {
+        for bad in [
+            "lab.example",
+            "https://",
+            "https://h:port",
+            "https:// h",
+            "https://[::1",
+            "https://h:99999",
+        ] {
             assert!(parts(bad).is_err(), "{bad} was let in");
         }
     }

@@ -36,7 +36,10 @@ pub enum Error {
         known: Vec<String>,
     },
     /// An entry that somebody names is not there.
-    #[error("there is no {what} {name:?} in the kubeconfig; there are {}", list(known))]
+    #[error(
+        "there is no {what} {name:?} in the kubeconfig; there are {}",
+        list(known)
+    )]
     NoSuchEntry {
         /// `context`, `cluster` or `user`.
         what: &'static str,

@@ -3,13 +3,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use data_encoding::BASE64;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{Error, Overrides};
 use crate::{
     words::Secret,
-    world::{FileError, World, read_text},
+    world::{FileError, World, read_file, read_text},
 };
 
 /// The kubeconfig files, merged: whatever several files say, the first one wins, entry by entry.
@@ -168,17 +169,34 @@ impl Kubeconfig {
     fn add(&mut self, file: &Path, text: &str) -> Result<(), Error> {
         // A snippet of the file in the error could hold a token.
         let options = serde_yaml::options! { with_snippet: false };
-        let document: Option<Document> = serde_yaml::from_str_with_options(text, options).map_err(|error| Error::Malformed {
-            file: file.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let document: Option<Document> =
+            serde_yaml::from_str_with_options(text, options).map_err(|error| Error::Malformed {
+                file: file.to_owned(),
+                reason: error.to_string(),
+            })?;
         let document = document.unwrap_or_default();
-        self.current_context = self.current_context.take().or(document.current_context).filter(|name| !name.is_empty());
-        let contexts = document.contexts.unwrap_or_default().into_iter().map(|named| (named.name, named.context));
+        self.current_context = self
+            .current_context
+            .take()
+            .or(document.current_context)
+            .filter(|name| !name.is_empty());
+        let contexts = document
+            .contexts
+            .unwrap_or_default()
+            .into_iter()
+            .map(|named| (named.name, named.context));
         keep_first(&mut self.contexts, file, contexts);
-        let clusters = document.clusters.unwrap_or_default().into_iter().map(|named| (named.name, named.cluster));
+        let clusters = document
+            .clusters
+            .unwrap_or_default()
+            .into_iter()
+            .map(|named| (named.name, named.cluster));
         keep_first(&mut self.clusters, file, clusters);
-        let users = document.users.unwrap_or_default().into_iter().map(|named| (named.name, named.user));
+        let users = document
+            .users
+            .unwrap_or_default()
+            .into_iter()
+            .map(|named| (named.name, named.user));
         keep_first(&mut self.users, file, users);
         Ok(())
     }
@@ -202,10 +220,51 @@ fn keep_first<T: Default>(
 fn files(world: &World) -> Vec<PathBuf> {
     let environment = world.environment();
     let Some(list) = environment.get("KUBECONFIG") else {
-        return environment.home().map(|home| home.join(".kube/config")).into_iter().collect();
+        return environment
+            .home()
+            .map(|home| home.join(".kube/config"))
+            .into_iter()
+            .collect();
     };
     let mut seen = HashSet::new();
     std::env::split_paths(list)
         .filter(|path| !path.as_os_str().is_empty() && seen.insert(path.clone()))
         .collect()
+}
+
+/// PEM that an entry holds itself, or the file that it names; what it holds itself wins.
+pub(super) fn material<T>(
+    key: &'static str,
+    entry: &Entry<T>,
+    data: Option<&str>,
+    file: Option<&str>,
+) -> Result<Option<Vec<u8>>, Error> {
+    if let Some(data) = data.filter(|data| !data.is_empty()) {
+        let packed: Vec<u8> = data
+            .bytes()
+            .filter(|byte| !byte.is_ascii_whitespace())
+            .collect();
+        let decoded = BASE64.decode(&packed).map_err(|error| Error::Value {
+            key,
+            entry: entry.file.display().to_string(),
+            reason: format!("it is not base64: {error}"),
+        })?;
+        return Ok(Some(decoded));
+    }
+    match file.filter(|file| !file.is_empty()) {
+        Some(file) => Ok(Some(read_file(&entry.path(file))?)),
+        None => Ok(None),
+    }
+}
+
+pub(super) fn origin<T>(what: &str, entry: Option<&Entry<T>>) -> String {
+    match entry {
+        Some(entry) => format!("{what} in {}", entry.file.display()),
+        None => "the command line".to_owned(),
+    }
+}
+
+/// Go's rule: an empty value is none.
+pub(super) fn given(value: &Option<String>) -> Option<&str> {
+    value.as_deref().filter(|value| !value.is_empty())
 }

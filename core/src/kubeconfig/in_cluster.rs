@@ -27,25 +27,39 @@ impl InCluster {
         if !token.is_file() {
             return None;
         }
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.to_owned()
+        };
         let cluster = Cluster {
             server: Some(format!("https://{host}:{port}")),
-            certificate_authority: Some("ca.crt".to_owned()).filter(|name| mount.join(name).is_file()),
+            certificate_authority: Some("ca.crt".to_owned())
+                .filter(|name| mount.join(name).is_file()),
             ..Cluster::default()
         };
         let user = User {
             token_file: Some("token".to_owned()),
             ..User::default()
         };
-        let namespace = environment.text("POD_NAMESPACE").map(str::to_owned).or_else(|| {
-            std::fs::read_to_string(mount.join("namespace"))
-                .ok()
-                .map(|text| text.trim().to_owned())
-                .filter(|text| !text.is_empty())
-        });
+        let namespace = environment
+            .text("POD_NAMESPACE")
+            .map(str::to_owned)
+            .or_else(|| {
+                std::fs::read_to_string(mount.join("namespace"))
+                    .ok()
+                    .map(|text| text.trim().to_owned())
+                    .filter(|text| !text.is_empty())
+            });
         Some(Self {
-            cluster: Entry { value: cluster, file: token.clone() },
-            user: Entry { value: user, file: token },
+            cluster: Entry {
+                value: cluster,
+                file: token.clone(),
+            },
+            user: Entry {
+                value: user,
+                file: token,
+            },
             namespace,
         })
     }

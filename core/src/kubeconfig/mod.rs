@@ -6,9 +6,10 @@
 //! - [`Connection`]: a plain struct that a client is built from.
 //!
 //! The rules are those of client-go's `clientcmd` and of
-//! <https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/>. Two
-//! things differ on purpose: without any configuration there is no silent `localhost:8080`, and the
-//! removed `auth-provider` plugins are refused with the way out.
+//! <https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/>. Three
+//! things differ on purpose: without any configuration there is no silent `localhost:8080`; the
+//! removed `auth-provider` plugins are refused with the way out; and `--token` wins over a user's
+//! `tokenFile`, which kubectl goes on using.
 
 mod connection;
 mod endpoint;
@@ -19,8 +20,12 @@ mod overrides;
 mod proxy;
 mod resolve;
 mod timeout;
+mod user;
 
-pub use connection::{ClientCertificate, Connection, Credential, ExecCluster, ExecSpec, ExecVersion, Impersonation, InteractiveMode, Trust};
+pub use connection::{
+    ClientCertificate, Connection, Credential, ExecCluster, ExecSpec, ExecVersion, Impersonation,
+    InteractiveMode, Trust,
+};
 pub use error::Error;
 pub use overrides::Overrides;
 pub use resolve::resolve;

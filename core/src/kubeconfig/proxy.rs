@@ -35,7 +35,10 @@ fn with_scheme(proxy: &str) -> String {
 }
 
 fn is_loopback(server: &Endpoint) -> bool {
-    server.host == "localhost" || server.address().is_some_and(|address| address.is_loopback())
+    server.host == "localhost"
+        || server
+            .address()
+            .is_some_and(|address| address.is_loopback())
 }
 
 /// Whether an entry of `NO_PROXY` names the server: `*`, an address range, an address, a domain
@@ -47,7 +50,9 @@ fn excepts(entry: &str, server: &Endpoint) -> bool {
         return true;
     }
     if let Ok(range) = entry.parse::<IpNet>() {
-        return server.address().is_some_and(|address| range.contains(&address));
+        return server
+            .address()
+            .is_some_and(|address| range.contains(&address));
     }
     let (host, port) = match entry.parse::<IpAddr>() {
         Ok(_) => (entry.as_str(), None),
@@ -62,10 +67,19 @@ fn excepts(entry: &str, server: &Endpoint) -> bool {
     if server.address().is_some() {
         return false;
     }
-    let host = host.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(host);
+    let host = host
+        .strip_prefix('*')
+        .filter(|rest| rest.starts_with('.'))
+        .unwrap_or(host);
     match host.strip_prefix('.') {
         Some(_) => server.host.ends_with(host),
-        None => server.host == host || server.host.strip_suffix(host).is_some_and(|front| front.ends_with('.')),
+        None => {
+            server.host == host
+                || server
+                    .host
+                    .strip_suffix(host)
+                    .is_some_and(|front| front.ends_with('.'))
+        }
     }
 }
 
@@ -104,8 +118,15 @@ mod tests {
             ("https://[::1]:6443", ""),
         ];
         for (server, exceptions) in direct {
-            let variables = [("HTTPS_PROXY", "http://proxy:3128"), ("NO_PROXY", exceptions)];
-            assert_eq!(proxy(server, &variables), None, "{server} with NO_PROXY={exceptions}");
+            let variables = [
+                ("HTTPS_PROXY", "http://proxy:3128"),
+                ("NO_PROXY", exceptions),
+            ];
+            assert_eq!(
+                proxy(server, &variables),
+                None,
+                "{server} with NO_PROXY={exceptions}"
+            );
         }
         let through = [
             ("https://lab.example:6443", ""),
@@ -122,8 +143,15 @@ mod tests {
             ("https://lab.example:6443", "10.0.0.0/33, ,:6443"),
         ];
         for (server, exceptions) in through {
-            let variables = [("HTTPS_PROXY", "http://proxy:3128"), ("NO_PROXY", exceptions)];
-            assert_eq!(proxy(server, &variables).as_deref(), Some("http://proxy:3128"), "{server} with NO_PROXY={exceptions}");
+            let variables = [
+                ("HTTPS_PROXY", "http://proxy:3128"),
+                ("NO_PROXY", exceptions),
+            ];
+            assert_eq!(
+                proxy(server, &variables).as_deref(),
+                Some("http://proxy:3128"),
+                "{server} with NO_PROXY={exceptions}"
+            );
         }
     }
 
@@ -131,11 +159,36 @@ mod tests {
     fn variables() {
         let server = "https://lab.example:6443";
         assert_eq!(proxy(server, &[]), None);
-        assert_eq!(proxy(server, &[("HTTPS_PROXY", "proxy:3128")]).as_deref(), Some("http://proxy:3128"));
-        assert_eq!(proxy(server, &[("https_proxy", "socks5://proxy:1080")]).as_deref(), Some("socks5://proxy:1080"));
-        assert_eq!(proxy(server, &[("HTTPS_PROXY", "http://upper"), ("https_proxy", "http://lower")]).as_deref(), Some("http://upper"));
-        assert_eq!(proxy(server, &[("HTTPS_PROXY", "http://proxy"), ("no_proxy", "lab.example")]), None);
+        assert_eq!(
+            proxy(server, &[("HTTPS_PROXY", "proxy:3128")]).as_deref(),
+            Some("http://proxy:3128")
+        );
+        assert_eq!(
+            proxy(server, &[("https_proxy", "socks5://proxy:1080")]).as_deref(),
+            Some("socks5://proxy:1080")
+        );
+        assert_eq!(
+            proxy(
+                server,
+                &[
+                    ("HTTPS_PROXY", "http://upper"),
+                    ("https_proxy", "http://lower")
+                ]
+            )
+            .as_deref(),
+            Some("http://upper")
+        );
+        assert_eq!(
+            proxy(
+                server,
+                &[("HTTPS_PROXY", "http://proxy"), ("no_proxy", "lab.example")]
+            ),
+            None
+        );
         assert_eq!(proxy(server, &[("HTTP_PROXY", "http://proxy")]), None);
-        assert_eq!(proxy("http://lab.example", &[("HTTP_PROXY", "http://proxy")]).as_deref(), Some("http://proxy"));
+        assert_eq!(
+            proxy("http://lab.example", &[("HTTP_PROXY", "http://proxy")]).as_deref(),
+            Some("http://proxy")
+        );
     }
 }

@@ -1,18 +1,14 @@
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path};
 
 use super::{
-    ClientCertificate, Connection, Credential, Error, ExecCluster, ExecSpec, ExecVersion, Impersonation, InteractiveMode,
-    Overrides, Trust,
+    Connection, Credential, Error, ExecCluster, Impersonation, Overrides, Trust,
     endpoint::Endpoint,
-    file::{Cluster, Context, Entry, Exec, Kubeconfig, User},
+    file::{Cluster, Context, Entry, Kubeconfig, User, given, material, origin},
     in_cluster::{InCluster, MOUNT},
-    proxy,
+    proxy, user,
 };
 use crate::{
-    words::{Namespace, Secret},
+    words::Namespace,
     world::{World, read_file},
 };
 
@@ -27,7 +23,11 @@ pub fn resolve(overrides: &Overrides, world: &World) -> Result<Connection, Error
     resolve_with_mount(overrides, world, Path::new(MOUNT))
 }
 
-fn resolve_with_mount(overrides: &Overrides, world: &World, mount: &Path) -> Result<Connection, Error> {
+fn resolve_with_mount(
+    overrides: &Overrides,
+    world: &World,
+    mount: &Path,
+) -> Result<Connection, Error> {
     let files = Kubeconfig::load(overrides, world)?;
     let chosen = choose(&files, overrides)?;
     let pod;
@@ -57,13 +57,19 @@ struct Chosen<'a> {
 
 fn choose<'a>(files: &'a Kubeconfig, overrides: &'a Overrides) -> Result<Chosen<'a>, Error> {
     let name = given(&overrides.context).or(given(&files.current_context));
-    let context = name.map(|name| entry("context", &files.contexts, name)).transpose()?;
-    let value = |read: fn(&Context) -> &Option<String>| context.and_then(|context| given(read(&context.value)));
+    let context = name
+        .map(|name| entry("context", &files.contexts, name))
+        .transpose()?;
+    let value = |read: fn(&Context) -> &Option<String>| {
+        context.and_then(|context| given(read(&context.value)))
+    };
 
     let cluster = match given(&overrides.cluster) {
         Some(name) => Some(entry("cluster", &files.clusters, name)?),
         None => match value(|context| &context.cluster) {
-            Some(name) if overrides.server.is_none() => Some(entry("cluster", &files.clusters, name)?),
+            Some(name) if overrides.server.is_none() => {
+                Some(entry("cluster", &files.clusters, name)?)
+            }
             Some(name) => files.clusters.get(name),
             None => None,
         },
@@ -72,12 +78,19 @@ fn choose<'a>(files: &'a Kubeconfig, overrides: &'a Overrides) -> Result<Chosen<
     Ok(Chosen {
         context: name,
         cluster,
-        user: user.map(|name| entry("user", &files.users, name)).transpose()?,
-        namespace: context.and_then(|context| Some((given(&context.value.namespace)?, context.file.as_path()))),
+        user: user
+            .map(|name| entry("user", &files.users, name))
+            .transpose()?,
+        namespace: context
+            .and_then(|context| Some((given(&context.value.namespace)?, context.file.as_path()))),
     })
 }
 
-fn entry<'a, T>(what: &'static str, entries: &'a BTreeMap<String, Entry<T>>, name: &str) -> Result<&'a Entry<T>, Error> {
+fn entry<'a, T>(
+    what: &'static str,
+    entries: &'a BTreeMap<String, Entry<T>>,
+    name: &str,
+) -> Result<&'a Entry<T>, Error> {
     entries.get(name).ok_or_else(|| Error::NoSuchEntry {
         what,
         name: name.to_owned(),
@@ -94,24 +107,36 @@ fn nothing(files: &Kubeconfig) -> Error {
     let looked = match files.looked.as_slice() {
         [] => "neither KUBECONFIG nor HOME is set, and this is not a pod".to_owned(),
         files => {
-            let files: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
-            format!("there is none in {}, and this is not a pod", files.join(", "))
+            let files: Vec<_> = files
+                .iter()
+                .map(|file| file.display().to_string())
+                .collect();
+            format!(
+                "there is none in {}, and this is not a pod",
+                files.join(", ")
+            )
         }
     };
     Error::NotConfigured { looked }
 }
 
-fn connection(chosen: &Chosen<'_>, overrides: &Overrides, world: &World) -> Result<Connection, Error> {
+fn connection(
+    chosen: &Chosen<'_>,
+    overrides: &Overrides,
+    world: &World,
+) -> Result<Connection, Error> {
     let none = Cluster::default();
     let cluster = chosen.cluster.map_or(&none, |entry| &entry.value);
     let trust = trust(chosen.cluster, overrides)?;
-    let client_certificate = client_certificate(chosen.user, overrides)?;
+    let client_certificate = user::client_certificate(chosen.user, overrides)?;
 
-    let server = given(&overrides.server).or(given(&cluster.server)).ok_or_else(|| Error::Value {
-        key: "server",
-        entry: origin("the cluster entry", chosen.cluster),
-        reason: "it is empty".to_owned(),
-    })?;
+    let server = given(&overrides.server)
+        .or(given(&cluster.server))
+        .ok_or_else(|| Error::Value {
+            key: "server",
+            entry: origin("the cluster entry", chosen.cluster),
+            reason: "it is empty".to_owned(),
+        })?;
     // kubectl's own default: TLS where anything about TLS is configured.
     let wants_tls = trust != Trust::System || client_certificate.is_some();
     let server = match server.contains("://") {
@@ -125,7 +150,10 @@ fn connection(chosen: &Chosen<'_>, overrides: &Overrides, world: &World) -> Resu
     });
     let endpoint = endpoint.map_err(|reason| Error::Value {
         key: "server",
-        entry: origin("the cluster entry", chosen.cluster.filter(|_| overrides.server.is_none())),
+        entry: origin(
+            "the cluster entry",
+            chosen.cluster.filter(|_| overrides.server.is_none()),
+        ),
         reason: format!("{server:?}: {reason}"),
     })?;
 
@@ -135,7 +163,9 @@ fn connection(chosen: &Chosen<'_>, overrides: &Overrides, world: &World) -> Resu
     };
     let tls_server_name = tls_server_name.map(str::to_owned);
     let explicit_proxy = given(&cluster.proxy_url).map(str::to_owned);
-    let proxy_url = explicit_proxy.clone().or_else(|| proxy::from_environment(world.environment(), &endpoint));
+    let proxy_url = explicit_proxy
+        .clone()
+        .or_else(|| proxy::from_environment(world.environment(), &endpoint));
 
     let told = ExecCluster {
         server: server.clone(),
@@ -149,13 +179,21 @@ fn connection(chosen: &Chosen<'_>, overrides: &Overrides, world: &World) -> Resu
             .find(|extension| extension.name == EXEC_EXTENSION)
             .and_then(|extension| extension.extension.clone()),
     };
+    // As in client-go: without TLS nobody is told who we are, and everybody could read it.
+    let (credential, impersonation) = match endpoint.scheme.as_str() {
+        "https" => (
+            user::credential(chosen.user, overrides, told)?,
+            user::impersonation(chosen.user, overrides),
+        ),
+        _ => (Credential::None, Impersonation::default()),
+    };
     Ok(Connection {
-        credential: credential(chosen.user, overrides, told)?,
+        credential,
         server,
         tls_server_name,
         trust,
         client_certificate,
-        impersonation: impersonation(chosen.user, overrides),
+        impersonation,
         proxy_url,
         namespace: namespace(chosen, overrides)?,
         request_timeout: overrides.request_timeout,
@@ -177,169 +215,23 @@ fn trust(cluster: Option<&Entry<Cluster>>, overrides: &Overrides) -> Result<Trus
             Some(path) => Ok(Trust::Authorities(read_file(path)?)),
         };
     }
-    let Some(entry) = cluster else { return Ok(Trust::System) };
+    let Some(entry) = cluster else {
+        return Ok(Trust::System);
+    };
     let authorities = material(
         "certificate-authority-data",
         entry,
         entry.value.certificate_authority_data.as_deref(),
         entry.value.certificate_authority.as_deref(),
     )?;
-    match (authorities, insecure.or(entry.value.insecure_skip_tls_verify)) {
+    match (
+        authorities,
+        insecure.or(entry.value.insecure_skip_tls_verify),
+    ) {
         (Some(_), Some(true)) => Err(Error::AuthoritiesAndInsecure),
         (Some(authorities), _) => Ok(Trust::Authorities(authorities)),
         (None, Some(true)) => Ok(Trust::Insecure),
         (None, _) => Ok(Trust::System),
-    }
-}
-
-fn client_certificate(user: Option<&Entry<User>>, overrides: &Overrides) -> Result<Option<ClientCertificate>, Error> {
-    let (data, file, key_data, key_file) = match user {
-        None => (None, None, None, None),
-        Some(entry) => {
-            let user = &entry.value;
-            (
-                user.client_certificate_data.as_deref(),
-                user.client_certificate.as_deref(),
-                user.client_key_data.as_ref().map(|key| key.expose().as_str()),
-                user.client_key.as_deref(),
-            )
-        }
-    };
-    let certificate = match (&overrides.client_certificate, user) {
-        (Some(path), _) => Some(read_file(path)?),
-        (None, Some(entry)) => material("client-certificate-data", entry, data, file)?,
-        (None, None) => None,
-    };
-    let key = match (&overrides.client_key, user) {
-        (Some(path), _) => Some(read_file(path)?),
-        (None, Some(entry)) => material("client-key-data", entry, key_data, key_file)?,
-        (None, None) => None,
-    };
-    let entry = || origin("the user entry", user);
-    match (certificate, key) {
-        (None, None) => Ok(None),
-        (Some(certificate), Some(key)) => Ok(Some(ClientCertificate {
-            certificate,
-            key: Secret::new(key),
-        })),
-        (Some(_), None) => Err(Error::Value {
-            key: "client-certificate",
-            entry: entry(),
-            reason: "there is no client-key beside it".to_owned(),
-        }),
-        (None, Some(_)) => Err(Error::Value {
-            key: "client-key",
-            entry: entry(),
-            reason: "there is no client-certificate beside it".to_owned(),
-        }),
-    }
-}
-
-/// PEM that an entry holds itself, or the file that it names; what it holds itself wins.
-fn material<T>(key: &'static str, entry: &Entry<T>, data: Option<&str>, file: Option<&str>) -> Result<Option<Vec<u8>>, Error> {
-    if let Some(data) = data.filter(|data| !data.is_empty()) {
-        let packed: Vec<u8> = data.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        let decoded = data_encoding::BASE64.decode(&packed).map_err(|error| Error::Value {
-            key,
-            entry: entry.file.display().to_string(),
-            reason: format!("it is not base64: {error}"),
-        })?;
-        return Ok(Some(decoded));
-    }
-    match file.filter(|file| !file.is_empty()) {
-        Some(file) => Ok(Some(read_file(&entry.path(file))?)),
-        None => Ok(None),
-    }
-}
-
-/// What the command line says, else what the user entry holds; a file with a token wins over a
-/// token, and both over a plugin, as in client-go.
-fn credential(user: Option<&Entry<User>>, overrides: &Overrides, told: ExecCluster) -> Result<Credential, Error> {
-    if let Some(token) = &overrides.token {
-        return Ok(Credential::Token(token.clone()));
-    }
-    let Some(entry) = user else { return Ok(Credential::None) };
-    let user = &entry.value;
-    if let Some(file) = given(&user.token_file) {
-        return Ok(Credential::TokenFile(entry.path(file)));
-    }
-    if let Some(token) = user.token.as_ref().filter(|token| !token.expose().is_empty()) {
-        return Ok(Credential::Token(token.clone()));
-    }
-    if let Some(username) = given(&user.username) {
-        return Ok(Credential::Basic {
-            username: username.to_owned(),
-            password: user.password.clone().unwrap_or_else(|| Secret::new(String::new())),
-        });
-    }
-    if let Some(exec) = &user.exec {
-        return Ok(Credential::Exec(Box::new(exec_spec(exec, entry, told)?)));
-    }
-    match &user.auth_provider {
-        Some(provider) => Err(Error::AuthProvider {
-            entry: origin("the user entry", Some(entry)),
-            provider: provider.name.clone(),
-        }),
-        None => Ok(Credential::None),
-    }
-}
-
-fn exec_spec(exec: &Exec, entry: &Entry<User>, told: ExecCluster) -> Result<ExecSpec, Error> {
-    let wrong = |key, reason: String| Error::Value {
-        key,
-        entry: origin("the user entry", Some(entry)),
-        reason,
-    };
-    let command = given(&exec.command).ok_or_else(|| wrong("exec.command", "it is empty".to_owned()))?;
-    let version = match given(&exec.api_version) {
-        Some("client.authentication.k8s.io/v1") => ExecVersion::V1,
-        Some("client.authentication.k8s.io/v1beta1") => ExecVersion::V1Beta1,
-        other => {
-            let found = other.unwrap_or_default();
-            return Err(wrong("exec.apiVersion", format!("{found:?} is neither client.authentication.k8s.io/v1 nor v1beta1")));
-        }
-    };
-    let interactive_mode = match (given(&exec.interactive_mode), version) {
-        (Some("Never"), _) => InteractiveMode::Never,
-        (Some("Always"), _) => InteractiveMode::Always,
-        (Some("IfAvailable"), _) | (None, ExecVersion::V1Beta1) => InteractiveMode::IfAvailable,
-        (other, _) => {
-            let found = other.unwrap_or_default();
-            return Err(wrong("exec.interactiveMode", format!("{found:?} is none of Never, IfAvailable and Always")));
-        }
-    };
-    Ok(ExecSpec {
-        // A bare name is looked up; a path is relative to the file that names it.
-        command: match command.contains(std::path::is_separator) {
-            true => entry.path(command),
-            false => PathBuf::from(command),
-        },
-        arguments: exec.args.clone().unwrap_or_default(),
-        environment: exec
-            .env
-            .iter()
-            .flatten()
-            .map(|variable| (variable.name.clone(), variable.value.clone()))
-            .collect(),
-        version,
-        interactive_mode,
-        install_hint: given(&exec.install_hint).map(str::to_owned),
-        cluster: exec.provide_cluster_info.unwrap_or_default().then_some(told),
-    })
-}
-
-fn impersonation(user: Option<&Entry<User>>, overrides: &Overrides) -> Impersonation {
-    let none = User::default();
-    let user = user.map_or(&none, |entry| &entry.value);
-    let either = |flag: &Option<String>, key: &Option<String>| given(flag).or(given(key)).map(str::to_owned);
-    Impersonation {
-        user: either(&overrides.as_user, &user.as_user),
-        uid: either(&overrides.as_uid, &user.as_uid),
-        groups: match overrides.as_groups.as_slice() {
-            [] => user.as_groups.clone().unwrap_or_default(),
-            groups => groups.to_vec(),
-        },
-        extra: user.as_user_extra.clone().unwrap_or_default(),
     }
 }
 
@@ -357,14 +249,91 @@ fn namespace(chosen: &Chosen<'_>, overrides: &Overrides) -> Result<Namespace, Er
     })
 }
 
-fn origin<T>(what: &str, entry: Option<&Entry<T>>) -> String {
-    match entry {
-        Some(entry) => format!("{what} in {}", entry.file.display()),
-        None => "the command line".to_owned(),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
 
-/// Go's rule: an empty value is none.
-fn given(value: &Option<String>) -> Option<&str> {
-    value.as_deref().filter(|value| !value.is_empty())
+    use super::*;
+
+    const POD: [(&str, &str); 2] = [
+        ("KUBERNETES_SERVICE_HOST", "fd00::1"),
+        ("KUBERNETES_SERVICE_PORT", "443"),
+    ];
+
+    fn mount(namespace: &str) -> tempfile::TempDir {
+        let mount = tempfile::tempdir().unwrap();
+        for (file, text) in [("token", "t"), ("ca.crt", "CA"), ("namespace", namespace)] {
+            std::fs::write(mount.path().join(file), text).unwrap();
+        }
+        mount
+    }
+
+    fn in_pod(
+        mount: &Path,
+        overrides: &Overrides,
+        more: &[(&str, &str)],
+    ) -> Result<Connection, Error> {
+        let (world, _) = World::test(Timestamp::UNIX_EPOCH, POD.iter().chain(more).copied());
+        resolve_with_mount(overrides, &world, mount)
+    }
+
+    #[test]
+    fn a_pod_uses_its_service_account() {
+        let mount = mount("user-me\n");
+        let found = in_pod(mount.path(), &Overrides::default(), &[]).unwrap();
+        assert_eq!(found.server, "https://[fd00::1]:443");
+        assert_eq!(found.trust, Trust::Authorities(b"CA".to_vec()));
+        assert_eq!(found.namespace.as_str(), "user-me");
+        assert_eq!((found.context, found.source), (None, None));
+        assert!(
+            matches!(found.credential, Credential::TokenFile(path) if path == mount.path().join("token"))
+        );
+    }
+
+    #[test]
+    fn flags_count_in_a_pod_too() {
+        let mount = mount("user-me");
+        let overrides = Overrides {
+            namespace: Some("other".parse().unwrap()),
+            token: Some("flag".to_owned().into()),
+            ..Overrides::default()
+        };
+        let found = in_pod(mount.path(), &overrides, &[]).unwrap();
+        assert_eq!(found.namespace.as_str(), "other");
+        assert!(matches!(found.credential, Credential::Token(_)));
+        let found = in_pod(
+            mount.path(),
+            &Overrides::default(),
+            &[("POD_NAMESPACE", "told")],
+        )
+        .unwrap();
+        assert_eq!(found.namespace.as_str(), "told");
+    }
+
+    #[test]
+    fn a_kubeconfig_beats_the_pod() {
+        let mount = mount("user-me");
+        let config = mount.path().join("config");
+        std::fs::write(&config, "{current-context: c, contexts: [{name: c, context: {cluster: c}}], clusters: [{name: c, cluster: {server: 'https://lab.example'}}]}").unwrap();
+        let found = in_pod(
+            mount.path(),
+            &Overrides::default(),
+            &[("KUBECONFIG", config.to_str().unwrap())],
+        )
+        .unwrap();
+        assert_eq!(
+            (found.server.as_str(), found.namespace.as_str()),
+            ("https://lab.example", "default")
+        );
+    }
+
+    #[test]
+    fn without_a_token_a_pod_is_no_pod() {
+        let mount = mount("user-me");
+        std::fs::remove_file(mount.path().join("token")).unwrap();
+        assert!(matches!(
+            in_pod(mount.path(), &Overrides::default(), &[]),
+            Err(Error::NotConfigured { .. })
+        ));
+    }
 }

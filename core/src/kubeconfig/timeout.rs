@@ -39,9 +39,14 @@ fn duration(text: &str) -> Result<Duration, RequestTimeoutError> {
     let mut rest = text;
     let mut total = Duration::ZERO;
     while !rest.is_empty() {
-        let digits = rest.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
+        let digits = rest
+            .bytes()
+            .take_while(|byte| byte.is_ascii_digit() || *byte == b'.')
+            .count();
         let (number, tail) = rest.split_at(digits);
-        let letters = tail.find(|letter: char| letter.is_ascii_digit() || letter == '.').unwrap_or(tail.len());
+        let letters = tail
+            .find(|letter: char| letter.is_ascii_digit() || letter == '.')
+            .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(letters);
         let seconds = match unit {
             "ns" => 1e-9,
@@ -68,17 +73,43 @@ mod tests {
 
     #[test]
     fn reads_what_kubectl_reads() {
-        for (text, milliseconds) in [("30", 30_000), ("1s", 1_000), ("2m", 120_000), ("1h30m", 5_400_000), ("500ms", 500), ("1.5s", 1_500), ("3h", 10_800_000)] {
-            assert_eq!(text.parse::<RequestTimeout>().unwrap().limit(), Some(Duration::from_millis(milliseconds)), "{text}");
+        for (text, milliseconds) in [
+            ("30", 30_000),
+            ("1s", 1_000),
+            ("2m", 120_000),
+            ("1h30m", 5_400_000),
+            ("500ms", 500),
+            ("1.5s", 1_500),
+            ("3h", 10_800_000),
+        ] {
+            assert_eq!(
+                text.parse::<RequestTimeout>().unwrap().limit(),
+                Some(Duration::from_millis(milliseconds)),
+                "{text}"
+            );
         }
         for text in ["0", "0s", "0m0s"] {
-            assert_eq!(text.parse::<RequestTimeout>().unwrap().limit(), None, "{text}");
+            assert_eq!(
+                text.parse::<RequestTimeout>().unwrap().limit(),
+                None,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn refuses_the_rest() {
-        for text in ["", "s", "-1", "1d", "1 s", "soon", "1s2", "1.2.3s", "999999999999999999999h"] {
+        for text in [
+            "",
+            "s",
+            "-1",
+            "1d",
+            "1 s",
+            "soon",
+            "1s2",
+            "1.2.3s",
+            "999999999999999999999h",
+        ] {
             assert!(text.parse::<RequestTimeout>().is_err(), "{text} was let in");
         }
     }
