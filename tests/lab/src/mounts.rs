@@ -97,8 +97,10 @@ pub(crate) fn bind(source: &Path, target: &Path) -> Result<(), Error> {
 pub(crate) fn bind_read_only(source: &Path, target: &Path) -> Result<(), Error> {
     bind(source, target)?;
     let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
-    mount(None::<&str>, target, None::<&str>, flags, None::<&str>)
-        .map_err(|source| Error::Mount { target: target.to_owned(), source })
+    mount(None::<&str>, target, None::<&str>, flags, None::<&str>).map_err(|source| Error::Mount {
+        target: target.to_owned(),
+        source,
+    })
 }
 
 /// Names and targets of links such as `cpu -> cpu,cpuacct`, which programs rely on.

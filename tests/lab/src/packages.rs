@@ -147,7 +147,9 @@ pub(crate) fn ensure(cache: &Path, progress: &mut dyn Progress) -> Result<Option
     }
     if !missing.packages.is_empty() {
         let _lock = Lock::acquire(&cache.join("packages.lock"), || {
-            progress.report(Event::Note("waiting: packages are being installed".to_owned()));
+            progress.report(Event::Note(
+                "waiting: packages are being installed".to_owned(),
+            ));
         })?;
         progress.report(Event::Note(format!(
             "installing Debian packages: {}",
@@ -156,8 +158,10 @@ pub(crate) fn ensure(cache: &Path, progress: &mut dyn Progress) -> Result<Option
         step(progress, "install packages", |_| install(&missing.packages))?;
     }
     if !has_bridge_filter() {
-        run(Command::new("modprobe").arg(BRIDGE_FILTER_MODULE).env("PATH", path()))
-            .map_err(Error::BridgeFilter)?;
+        run(Command::new("modprobe")
+            .arg(BRIDGE_FILTER_MODULE)
+            .env("PATH", path()))
+        .map_err(Error::BridgeFilter)?;
     }
     Ok(go.ok())
 }
@@ -189,7 +193,9 @@ fn install(packages: &[&str]) -> Result<(), Error> {
 fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
     // Somebody else's installation is waited for.
-    command.arg("-oDPkg::Lock::Timeout=300").env("DEBIAN_FRONTEND", "noninteractive");
+    command
+        .arg("-oDPkg::Lock::Timeout=300")
+        .env("DEBIAN_FRONTEND", "noninteractive");
     command
 }
 

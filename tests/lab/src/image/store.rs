@@ -70,7 +70,9 @@ pub(crate) fn build(archive: &Path, progress: &mut dyn Progress) -> Result<PathB
         return Ok(root);
     }
     let _lock = Lock::acquire(&archive.with_extension("lock"), || {
-        progress.report(Event::Note("waiting: the image is being imported".to_owned()));
+        progress.report(Event::Note(
+            "waiting: the image is being imported".to_owned(),
+        ));
     })?;
     if root.exists() {
         return Ok(root);
@@ -102,7 +104,15 @@ fn import(archive: &Path, scratch: &Path, root: &Path) -> Result<(), Error> {
     let log = scratch.join("containerd.log");
     let stderr = fs::File::create(&log).map_err(fail("create", &log))?;
     let containerd = bound("unshare")
-        .args(["--mount", "--pid", "--fork", "--kill-child", "--", "containerd", "--config"])
+        .args([
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--",
+            "containerd",
+            "--config",
+        ])
         .arg(&configuration)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -185,5 +195,9 @@ fn clear(folder: &Path) -> Result<(), Error> {
 
 fn fail(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
-    move |source| Error::File { action, path, source }
+    move |source| Error::File {
+        action,
+        path,
+        source,
+    }
 }

@@ -74,7 +74,10 @@ pub(super) fn enter(state: &State) -> Result<(), Error> {
     let mut kept = vec![state.directory.as_path(), &state.image];
     kept.extend(programs.iter().copied());
     mounts::arrange(&hierarchies, &kept)?;
-    image::show_layers(&state.image, &Layout::new(&state.directory).data("containerd"))?;
+    image::show_layers(
+        &state.image,
+        &Layout::new(&state.directory).data("containerd"),
+    )?;
 
     // Its pod finds the program here, wherever the cache is.
     let coredns = Path::new(COREDNS);

@@ -53,8 +53,15 @@ pub(super) fn start(
     program: &Path,
 ) -> Result<(), Failure> {
     let programs = &state.programs;
-    let kubectl = Kubectl { program: &programs.kubectl, layout };
-    let mut starter = Starter { parts, layout, kubectl };
+    let kubectl = Kubectl {
+        program: &programs.kubectl,
+        layout,
+    };
+    let mut starter = Starter {
+        parts,
+        layout,
+        kubectl,
+    };
     // By the time the kubelet needs containerd, it is ready.
     starter.start(node::containerd(layout))?;
     starter.part(control::etcd(layout, programs), || connect(2379))?;
@@ -65,7 +72,9 @@ pub(super) fn start(
     starter.start(control::kube_controller_manager(layout, programs))?;
     starter.start(control::kube_scheduler(layout, programs))?;
     starter.start(node::kube_proxy(layout, programs))?;
-    starter.step("containerd", Some("containerd"), |starter| starter.until(&ctr_answers))?;
+    starter.step("containerd", Some("containerd"), |starter| {
+        starter.until(&ctr_answers)
+    })?;
     starter.part(node::kubelet(layout, programs), || {
         let node = format!("node/{NODE}");
         kubectl.run(&["wait", "--for=create", "--timeout=1s", &node])?;
@@ -88,7 +97,9 @@ impl Starter<'_> {
     /// Starts a part that nothing has to wait for yet.
     fn start(&mut self, part: Part) -> Result<(), Failure> {
         let name = part.name;
-        self.parts.start(part).map_err(|error| self.failure(name, Some(name), error.into()))
+        self.parts
+            .start(part)
+            .map_err(|error| self.failure(name, Some(name), error.into()))
     }
 
     fn step(
@@ -104,9 +115,15 @@ impl Starter<'_> {
 
     fn failure(&self, step: &str, part: Option<&str>, source: Cause) -> Failure {
         // A part that ended is the reason why others do not get ready.
-        let ended = source.downcast_ref::<part::Error>().and_then(part::Error::part);
+        let ended = source
+            .downcast_ref::<part::Error>()
+            .and_then(part::Error::part);
         let log = ended.or(part).map(|part| self.layout.log(part));
-        Failure { step: step.to_owned(), source, log }
+        Failure {
+            step: step.to_owned(),
+            source,
+            log,
+        }
     }
 
     /// Asks again and again, as long as every part runs.
@@ -128,7 +145,12 @@ impl Starter<'_> {
         apply.args(["apply", "--server-side", "--filename=-"]);
         run_with_input(&mut apply, COREDNS_MANIFEST.as_bytes())?;
         self.until(&|| {
-            let rollout = ["rollout", "status", "--timeout=10s", "--namespace=kube-system"];
+            let rollout = [
+                "rollout",
+                "status",
+                "--timeout=10s",
+                "--namespace=kube-system",
+            ];
             kubectl.run(&[&rollout[..], &["deployment/coredns"]].concat())
         })
     }

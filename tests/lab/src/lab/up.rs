@@ -127,8 +127,9 @@ impl Lab {
         if let Some(lab) = Self::at(&State::file_in(&directory))? {
             match lab.settled() {
                 Ok(()) => return Ok((lab, Outcome::AlreadyUp)),
-                Err(ailment) => progress
-                    .report(Event::Note(format!("starting lab {name} again: {ailment}"))),
+                Err(ailment) => {
+                    progress.report(Event::Note(format!("starting lab {name} again: {ailment}")));
+                }
             }
         }
         if directory.exists() {
