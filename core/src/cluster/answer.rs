@@ -7,6 +7,9 @@ use super::{Attempt, Error};
 /// How much of a foreign page an error shows, in characters: its title, or its first sentence.
 const BEGINNING: usize = 80;
 
+/// How admission webhooks and policies say no, whatever the code of their choice.
+const DENIALS: [&str; 2] = ["admission webhook ", "denied request: "];
+
 /// A whole answer.
 pub(super) struct Answer {
     pub(super) code: u16,
@@ -29,19 +32,11 @@ pub(super) fn refusal(attempt: Box<Attempt>, server: &str, answer: &Answer) -> E
 ///
 /// <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/>
 pub(super) fn of_status(attempt: Box<Attempt>, code: u16, status: &Status) -> Error {
-    let message = if status.message.is_empty() {
-        status.reason.clone()
-    } else {
-        status.message.clone()
+    let message = match status.message.trim_end() {
+        "" => status.reason.clone(),
+        message => message.to_owned(),
     };
-    let denied = status.reason == "Forbidden" && code != 403
-        || [
-            "admission webhook ",
-            "denied the request",
-            "denied request: ",
-        ]
-        .iter()
-        .any(|words| message.contains(words));
+    let denied = DENIALS.iter().any(|words| message.contains(words));
     match code {
         401 => Error::Unauthorized { attempt },
         400 | 403 | 422 if denied => Error::Denied { attempt, message },
@@ -115,10 +110,11 @@ pub(super) fn beginning(answer: &Answer) -> String {
 }
 
 /// Whether a 403 speaks of the user's rights (RBAC or another authorizer, also RBAC's guard
-/// against escalation) and not of the object.
+/// against escalation) and not of the object. The check of an upgraded connection gives no reason.
 fn is_access_rule(message: &str) -> bool {
     (message.contains("User \"") && message.contains("\" cannot "))
         || message.contains("is attempting to grant RBAC permissions")
+        || message.ends_with(" is forbidden:")
 }
 
 /// The field managers that a server-side apply ran into.
