@@ -47,7 +47,11 @@ impl Kind {
 /// once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a failure that nobody reports is lost"]
-pub struct Failure {
+pub struct Failure(Box<Parts>);
+
+/// Boxed, because every result of every use case has room for a failure that is hardly ever there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Parts {
     kind: Kind,
     problem: String,
     causes: Vec<String>,
@@ -59,25 +63,26 @@ pub struct Failure {
 impl Failure {
     /// A failure of this kind, with the problem in one line.
     pub fn new(kind: Kind, problem: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Parts {
             kind,
             problem: problem.into(),
             causes: Vec::new(),
             details: Vec::new(),
             state: None,
             next: Vec::new(),
-        }
+        }))
     }
 
     /// Adds an error and its sources, outermost first; a text that an earlier one already holds is
     /// left out, because wrapped errors often repeat what they wrap.
     pub fn caused_by(mut self, error: &dyn Error) -> Self {
+        let parts = &mut self.0;
         let mut current = Some(error);
         while let Some(error) = current {
             let text = error.to_string();
             let said = |earlier: &String| earlier.contains(&text);
-            if !text.is_empty() && !said(&self.problem) && !self.causes.iter().any(said) {
-                self.causes.push(text);
+            if !text.is_empty() && !said(&parts.problem) && !parts.causes.iter().any(said) {
+                parts.causes.push(text);
             }
             current = error.source();
         }
@@ -86,57 +91,57 @@ impl Failure {
 
     /// Adds one of several things that are wrong, or a line the reader needs to judge.
     pub fn detail(mut self, line: impl Into<String>) -> Self {
-        self.details.push(line.into());
+        self.0.details.push(line.into());
         self
     }
 
     /// Says what was and was not done.
     pub fn state(mut self, state: impl Into<String>) -> Self {
-        self.state = Some(state.into());
+        self.0.state = Some(state.into());
         self
     }
 
     /// Adds a command to go on with, ready to be pasted.
     pub fn next(mut self, command: impl Into<String>) -> Self {
-        self.next.push(command.into());
+        self.0.next.push(command.into());
         self
     }
 
     /// The same failure, of another kind: a failure that undid nothing became a partial one, say.
     pub fn with_kind(mut self, kind: Kind) -> Self {
-        self.kind = kind;
+        self.0.kind = kind;
         self
     }
 
     /// The kind, and with it the exit code.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     /// The problem in one line.
     pub fn problem(&self) -> &str {
-        &self.problem
+        &self.0.problem
     }
 
     /// Whether it has been said already what was and was not done.
     pub fn has_state(&self) -> bool {
-        self.state.is_some()
+        self.0.state.is_some()
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", printable(&self.problem))?;
-        for cause in &self.causes {
+        write!(f, "error: {}", printable(&self.0.problem))?;
+        for cause in &self.0.causes {
             write!(f, "\n  because: {}", indented(cause))?;
         }
-        for detail in &self.details {
+        for detail in &self.0.details {
             write!(f, "\n  - {}", indented(detail))?;
         }
-        if let Some(state) = &self.state {
+        if let Some(state) = &self.0.state {
             write!(f, "\n{}", printable(state))?;
         }
-        for command in &self.next {
+        for command in &self.0.next {
             write!(f, "\ntry: {}", printable(command))?;
         }
         Ok(())

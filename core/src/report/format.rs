@@ -50,7 +50,9 @@ impl FromStr for Format {
             "yaml" => Ok(Self::Yaml),
             "name" => Ok(Self::Name),
             other => {
-                let expression = other.strip_prefix("jsonpath=").ok_or(FormatError::Unknown)?;
+                let expression = other
+                    .strip_prefix("jsonpath=")
+                    .ok_or(FormatError::Unknown)?;
                 JsonPath::parse(&standard(expression))
                     .map(|path| Self::JsonPath(Box::new(path)))
                     .map_err(|error| FormatError::JsonPath {
@@ -105,13 +107,19 @@ mod tests {
             ("['a.b']", "$['a.b']"),
         ] {
             assert_eq!(standard(kubectl), rfc);
-            assert!(format!("jsonpath={kubectl}").parse::<Format>().is_ok(), "{kubectl}");
+            assert!(
+                format!("jsonpath={kubectl}").parse::<Format>().is_ok(),
+                "{kubectl}"
+            );
         }
     }
 
     #[test]
     fn refuses_what_it_cannot_read() {
         assert!(matches!("xml".parse::<Format>(), Err(FormatError::Unknown)));
-        assert!(matches!("jsonpath={.items[}".parse::<Format>(), Err(FormatError::JsonPath { .. })));
+        assert!(matches!(
+            "jsonpath={.items[}".parse::<Format>(),
+            Err(FormatError::JsonPath { .. })
+        ));
     }
 }

@@ -61,7 +61,10 @@ pub fn render<O: Outcome>(outcome: &O, format: &Format) -> Result<String, Render
 }
 
 /// A table as kubectl draws one: upper-case headings, three spaces between columns, no lines.
-pub fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+pub fn table<const N: usize>(
+    headings: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
     let mut builder = Builder::default();
     builder.push_record(headings);
     for row in rows {
@@ -75,7 +78,11 @@ pub fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item =
         .with(Style::empty())
         .with(Padding::new(0, 3, 0, 0))
         .to_string();
-    drawn.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    drawn
+        .lines()
+        .map(str::trim_end)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn document<O: Outcome>(outcome: &O) -> Result<Value, serde_json::Error> {
@@ -111,26 +118,50 @@ mod tests {
         const KIND: &'static str = "ShareList";
 
         fn text(&self, wide: bool) -> String {
-            table(["NAME", "WIDE"], self.items.iter().map(|item| [(*item).to_owned(), wide.to_string()]))
+            table(
+                ["NAME", "WIDE"],
+                self.items
+                    .iter()
+                    .map(|item| [(*item).to_owned(), wide.to_string()]),
+            )
         }
 
         fn names(&self) -> Vec<String> {
-            self.items.iter().map(|item| format!("share/{item}")).collect()
+            self.items
+                .iter()
+                .map(|item| format!("share/{item}"))
+                .collect()
         }
     }
 
     fn shown(format: &str) -> String {
         let format = format.parse().unwrap();
-        render(&Shares { items: vec!["a", "long\u{1b}one"] }, &format).unwrap()
+        render(
+            &Shares {
+                items: vec!["a", "long\u{1b}one"],
+            },
+            &format,
+        )
+        .unwrap()
     }
 
     #[test]
     fn all_forms() {
-        assert_eq!(shown("table"), "NAME            WIDE\na               false\nlong\\u{1b}one   false\n");
+        assert_eq!(
+            shown("table"),
+            "NAME            WIDE\na               false\nlong\\u{1b}one   false\n"
+        );
         assert_eq!(shown("name"), "share/a\nshare/long\u{1b}one\n");
         assert_eq!(shown("jsonpath={.items[0]}"), "a\n");
         assert_eq!(shown("jsonpath={.none}"), "");
-        assert!(shown("json").starts_with("{\n  \"apiVersion\": \"datalab/v1\",\n  \"kind\": \"ShareList\",\n"));
-        assert!(shown("yaml").starts_with("apiVersion: datalab/v1\nkind: ShareList\nitems:\n"), "{}", shown("yaml"));
+        assert!(
+            shown("json")
+                .starts_with("{\n  \"apiVersion\": \"datalab/v1\",\n  \"kind\": \"ShareList\",\n")
+        );
+        assert!(
+            shown("yaml").starts_with("apiVersion: datalab/v1\nkind: ShareList\nitems:\n"),
+            "{}",
+            shown("yaml")
+        );
     }
 }

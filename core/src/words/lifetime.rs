@@ -100,18 +100,44 @@ mod tests {
 
     #[test]
     fn reads_what_people_write() {
-        for (text, seconds) in [("30d", 2_592_000), ("12h", 43_200), ("2w", 1_209_600), ("90m", 5_400), ("1d12h", 129_600), ("45s", 45)] {
-            assert_eq!(text.parse::<Lifetime>().unwrap().as_secs(), seconds, "{text}");
+        for (text, seconds) in [
+            ("30d", 2_592_000),
+            ("12h", 43_200),
+            ("2w", 1_209_600),
+            ("90m", 5_400),
+            ("1d12h", 129_600),
+            ("45s", 45),
+        ] {
+            assert_eq!(
+                text.parse::<Lifetime>().unwrap().as_secs(),
+                seconds,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn refuses_the_rest() {
-        for text in ["", "30", "d", "30 d", "-1d", "1.5d", "30D", "1y", "d30", "30d!"] {
-            assert_eq!(text.parse::<Lifetime>(), Err(LifetimeError::Malformed), "{text}");
+        for text in [
+            "", "30", "d", "30 d", "-1d", "1.5d", "30D", "1y", "d30", "30d!",
+        ] {
+            assert_eq!(
+                text.parse::<Lifetime>(),
+                Err(LifetimeError::Malformed),
+                "{text}"
+            );
         }
-        for text in ["0d", "99999999999999999999d", "18446744073709551615w", "365001d"] {
-            assert_eq!(text.parse::<Lifetime>(), Err(LifetimeError::OutOfRange), "{text}");
+        for text in [
+            "0d",
+            "99999999999999999999d",
+            "18446744073709551615w",
+            "365001d",
+        ] {
+            assert_eq!(
+                text.parse::<Lifetime>(),
+                Err(LifetimeError::OutOfRange),
+                "{text}"
+            );
         }
     }
 

@@ -76,7 +76,11 @@ impl fmt::Display for ObjectName {
     }
 }
 
-fn check(what: &'static str, text: &str, verdict: Result<(), &'static str>) -> Result<(), NameError> {
+fn check(
+    what: &'static str,
+    text: &str,
+    verdict: Result<(), &'static str>,
+) -> Result<(), NameError> {
     verdict.map_err(|reason| NameError {
         what,
         shown: shorten(text),
@@ -131,7 +135,17 @@ mod tests {
             assert_eq!(good.parse::<Namespace>().unwrap().as_str(), good);
         }
         for bad in [
-            "", "-x", "x-", "User", "a.b", "a_b", "a b", "a\nb", "a/b", "é", "'; drop table x; --",
+            "",
+            "-x",
+            "x-",
+            "User",
+            "a.b",
+            "a_b",
+            "a b",
+            "a\nb",
+            "a/b",
+            "é",
+            "'; drop table x; --",
             &"a".repeat(64),
         ] {
             assert!(bad.parse::<Namespace>().is_err(), "{bad:?} was let in");
@@ -150,7 +164,9 @@ mod tests {
 
     #[test]
     fn an_error_shows_the_beginning_only_and_escapes_it() {
-        let error = format!("{}\u{1b}[31m", "é".repeat(300)).parse::<Namespace>().unwrap_err();
+        let error = format!("{}\u{1b}[31m", "é".repeat(300))
+            .parse::<Namespace>()
+            .unwrap_err();
         let text = error.to_string();
         assert!(text.len() < 200, "{text}");
         assert!(!text.contains('\u{1b}'), "{text:?}");

@@ -78,14 +78,28 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_read_back() {
-        for text in ["user:oidc-x", "group:projet:p", "sa:user-x/default", "user:Zoë O'Neil"] {
+        for text in [
+            "user:oidc-x",
+            "group:projet:p",
+            "sa:user-x/default",
+            "user:Zoë O'Neil",
+        ] {
             assert_eq!(text.parse::<Subject>().unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn refuses_the_rest() {
-        for text in ["", "oidc-x", "user:", "user: ", "sa:default", "sa:User-x/default", "role:x", "user:a\nb"] {
+        for text in [
+            "",
+            "oidc-x",
+            "user:",
+            "user: ",
+            "sa:default",
+            "sa:User-x/default",
+            "role:x",
+            "user:a\nb",
+        ] {
             assert!(text.parse::<Subject>().is_err(), "{text:?} was let in");
         }
     }

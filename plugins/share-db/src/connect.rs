@@ -81,12 +81,7 @@ pub(crate) async fn connect(desk: &Desk<'_>, request: &ConnectRequest) -> Result
         ))
         .next("the same command with --show-secret"));
     }
-    let identity = Identity {
-        namespace: request.share.namespace.clone(),
-        database: request.share.database.to_string(),
-        grantee: desk.namespace().clone(),
-    };
-    let secret = read_secret(desk, &identity).await?;
+    let (identity, secret) = find(desk, &request.share).await?;
     refuse_expired(desk, &identity, &secret).await?;
     let login = SharedLogin::from(&secret).ok_or_else(|| {
         Failure::new(
@@ -118,41 +113,47 @@ pub(crate) async fn connect(desk: &Desk<'_>, request: &ConnectRequest) -> Result
         })
 }
 
-async fn read_secret(desk: &Desk<'_>, identity: &Identity) -> Result<SecretObject, Failure> {
-    let name = identity.object_name();
-    let none = |kind| {
-        Failure::new(
-            kind,
-            format!(
-                "no share of {}/{} with {} that you may read",
-                identity.namespace, identity.database, identity.grantee
-            ),
-        )
-        .detail(format!(
-            "it would be Secret {name} in namespace {}",
-            identity.namespace
-        ))
-        .detail(format!(
-            "your namespace is taken to be {}; -n names another",
-            identity.grantee
-        ))
-        .next(format!(
-            "kubectl auth can-i get secret/{name} -n {}",
-            identity.namespace
-        ))
-        .next("kubectl auth whoami")
+/// The share's Secret, without listing anything: its name follows from the database's. A release may
+/// be named instead, to which the catalogue's charts add their own name.
+async fn find(desk: &Desk<'_>, share: &ShareName) -> Result<(Identity, SecretObject), Failure> {
+    let identity = |database: String| Identity {
+        namespace: share.namespace.clone(),
+        database,
+        grantee: desk.namespace().clone(),
     };
-    match desk
-        .cluster
-        .get::<SecretObject>(&identity.namespace, &name)
-        .await
-    {
-        Ok(Some(secret)) => Ok(secret),
-        Ok(None) => Err(none(Kind::NotFound)),
-        // A Role that names one Secret answers 403 for all others, so a missing share looks like this.
-        Err(cluster::Error::Forbidden { .. }) => Err(none(Kind::Refused)),
-        Err(error) => Err(error.into()),
+    let named = identity(share.database.to_string());
+    let mut kind = Kind::NotFound;
+    for suffix in ["", "-postgresql", "-postgresql-cnpg"] {
+        let identity = identity(format!("{}{suffix}", share.database));
+        let name = identity.object_name();
+        match desk.cluster.get(&identity.namespace, &name).await {
+            Ok(Some(secret)) => return Ok((identity, secret)),
+            Ok(None) => {}
+            // A Role that names one Secret answers 403 for all others, so a missing share looks
+            // like this.
+            Err(cluster::Error::Forbidden { .. }) => kind = Kind::Refused,
+            Err(error) => return Err(error.into()),
+        }
     }
+    let (namespace, name) = (&named.namespace, named.object_name());
+    Err(Failure::new(
+        kind,
+        format!(
+            "no share of {share} with {} that you may read",
+            named.grantee
+        ),
+    )
+    .detail(format!(
+        "it would be Secret {name} in namespace {namespace}"
+    ))
+    .detail(format!(
+        "your namespace is taken to be {}; -n names another",
+        named.grantee
+    ))
+    .next(format!(
+        "kubectl auth can-i get secret/{name} -n {namespace}"
+    ))
+    .next("kubectl auth whoami"))
 }
 
 async fn refuse_expired(

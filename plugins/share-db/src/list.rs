@@ -205,7 +205,7 @@ fn drift(
     match &record.role {
         None => drifted.push("its Role is gone".to_owned()),
         Some(role) if !share::covers(role, &share::role(identity, keeper)) => {
-            drifted.push("its Role was changed".to_owned())
+            drifted.push("its Role was changed".to_owned());
         }
         Some(_) => {}
     }
@@ -225,7 +225,7 @@ fn drift(
                 drifted.push("its NetworkPolicy is gone, and the database is isolated".to_owned());
             }
             Some(policy) if !share::covers(policy, &wanted) => {
-                drifted.push("its NetworkPolicy was changed".to_owned())
+                drifted.push("its NetworkPolicy was changed".to_owned());
             }
             _ => {}
         }

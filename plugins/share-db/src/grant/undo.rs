@@ -1,6 +1,6 @@
 use datalab_core::{
     cluster::{
-        self, Object, WriteMode,
+        Object, WriteMode,
         api::api::{
             core::v1::Secret,
             networking::v1::NetworkPolicy,
@@ -8,6 +8,7 @@ use datalab_core::{
         },
     },
     report::{Failure, Kind},
+    words::Namespace,
 };
 
 use super::{survey::Survey, write::Verb};
@@ -96,88 +97,58 @@ async fn remove(
 ) -> Vec<String> {
     let name = survey.identity.object_name();
     let base = network::base_name(&survey.database.name);
-    let mut remains = Vec::new();
+    let mut removal = Removal {
+        desk,
+        namespace: &survey.identity.namespace,
+        remains: Vec::new(),
+    };
     if journal.made("binding") {
-        keep_track(
-            delete::<RoleBinding>(desk, survey, &name, None).await,
-            "rolebinding",
-            &name,
-            &mut remains,
-        );
+        removal.delete::<RoleBinding>(&name, None).await;
     }
     if journal.made("policy") {
-        keep_track(
-            delete::<NetworkPolicy>(desk, survey, &name, None).await,
-            "networkpolicy",
-            &name,
-            &mut remains,
-        );
+        removal.delete::<NetworkPolicy>(&name, None).await;
     }
     if journal.made("base policy") {
-        keep_track(
-            delete::<NetworkPolicy>(desk, survey, &base, None).await,
-            "networkpolicy",
-            &base,
-            &mut remains,
-        );
+        removal.delete::<NetworkPolicy>(&base, None).await;
     }
     if journal.made("role") {
-        keep_track(
-            delete::<Role>(desk, survey, &name, None).await,
-            "role",
-            &name,
-            &mut remains,
-        );
+        removal.delete::<Role>(&name, None).await;
     }
     if journal.login {
+        let (server, superuser) = (&survey.server, &survey.superuser);
         let role = &survey.login.role;
-        let withdrawn = withdraw(
-            &survey.server,
-            &survey.superuser,
-            lock,
-            role,
-            None,
-            Change::Commit,
-        )
-        .await;
-        if withdrawn.is_err() {
+        if withdraw(server, superuser, lock, role, None, Change::Commit)
+            .await
+            .is_err()
+        {
             // The Secret stays with the login, so that neither is without the other.
-            remains.push(format!("login {role}"));
-            remains.push(format!("secret/{name}"));
-            return remains;
+            removal.remains.push(format!("login {role}"));
+            removal.remains.push(format!("secret/{name}"));
+            return removal.remains;
         }
     }
     if journal.made("secret") {
-        let uid = journal.secret_uid.as_deref();
-        keep_track(
-            delete::<Secret>(desk, survey, &name, uid).await,
-            "secret",
-            &name,
-            &mut remains,
-        );
+        removal
+            .delete::<Secret>(&name, journal.secret_uid.as_deref())
+            .await;
     }
-    remains
+    removal.remains
 }
 
-async fn delete<K: Object>(
-    desk: &Desk<'_>,
-    survey: &Survey,
-    name: &str,
-    uid: Option<&str>,
-) -> Result<bool, cluster::Error> {
-    desk.cluster
-        .delete::<K>(&survey.identity.namespace, name, uid, WriteMode::Commit)
-        .await
+struct Removal<'a> {
+    desk: &'a Desk<'a>,
+    namespace: &'a Namespace,
+    remains: Vec<String>,
 }
 
-fn keep_track(
-    result: Result<bool, cluster::Error>,
-    kind: &str,
-    name: &str,
-    remains: &mut Vec<String>,
-) {
-    if result.is_err() {
-        remains.push(format!("{kind}/{name}"));
+impl Removal<'_> {
+    async fn delete<K: Object>(&mut self, name: &str, uid: Option<&str>) {
+        let cluster = &self.desk.cluster;
+        let deleted = cluster.delete::<K>(self.namespace, name, uid, WriteMode::Commit);
+        if deleted.await.is_err() {
+            self.remains
+                .push(format!("{}/{name}", K::kind(&()).to_lowercase()));
+        }
     }
 }
 

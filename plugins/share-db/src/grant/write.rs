@@ -140,6 +140,7 @@ async fn write_all(
         .login(&survey.superuser, &survey.terms.database)
         .await?;
     journal.login = true;
+    journal.login_existed = survey.converged.before.is_some();
     let converged = converge(survey, &session, &password, Change::Commit).await?;
     journal.login_existed = converged.before.is_some();
     let login_proof = prove_login(survey, &password).await?;

@@ -232,6 +232,21 @@ impl Granted {
         }
     }
 
+    /// Who else can read the login: what a person who shares it should know.
+    fn readers(&self) -> String {
+        let pods: Vec<String> = self
+            .subjects
+            .iter()
+            .filter_map(|subject| subject.strip_prefix("group:system:serviceaccounts:"))
+            .map(|namespace| format!("; every pod of {namespace} by its service account"))
+            .collect();
+        format!(
+            "  readers   of its Secret: those who read all Secrets of {}{}",
+            self.namespace,
+            pods.concat()
+        )
+    }
+
     fn proofs(&self, lines: &mut Vec<String>) {
         if self.dry_run != "none" {
             return;
@@ -359,10 +374,7 @@ impl Outcome for Granted {
         self.terms(&mut lines);
         self.writes(wide, &mut lines);
         self.proofs(&mut lines);
-        lines.push(format!(
-            "  readers   of its Secret: those who read all Secrets of {}; every pod of {} by its service account",
-            self.namespace, self.grantee
-        ));
+        lines.push(self.readers());
         if self.dry_run == "none" {
             lines.push(format!("send to {}: {}", self.grantee, self.connect));
             lines.push(format!("take back: {}", self.revoke));

@@ -106,7 +106,7 @@ impl Withdrawal<'_> {
                 // DROP OWNED drops objects too, so it is safe only where there are none.
                 _ if is_empty => {
                     self.execute(&there, format!("DROP OWNED BY {role}"))
-                        .await?
+                        .await?;
                 }
                 _ => self.take_back(&there).await?,
             }

@@ -7,7 +7,7 @@
 mod one;
 
 use datalab_core::{
-    cli::{ConfirmArgs, DryRun},
+    cli::{ConfirmArgs, DryRun, interruptible},
     cluster::{WriteMode, api::api::networking::v1::NetworkPolicy},
     report::{Failure, Kind},
     words::{Namespace, ObjectName},
@@ -45,15 +45,18 @@ pub(crate) enum Which {
 /// A database whose shares are taken back, as far as it can be reached.
 pub(crate) enum Reached {
     /// Its superuser is logged in, and holds the lock.
-    Open {
-        server: Server,
-        superuser: Credential,
-        lock: ShareLock,
-    },
+    Open(Box<Open>),
     /// It is there, but cannot be asked now.
     Closed(Failure),
     /// It is not there any more: nothing is left to log in to.
     Gone,
+}
+
+/// A database whose roles can be changed now, by nobody else.
+pub(crate) struct Open {
+    pub(crate) server: Server,
+    pub(crate) superuser: Credential,
+    pub(crate) lock: ShareLock,
 }
 
 impl RevokeRequest {
@@ -78,8 +81,19 @@ impl RevokeRequest {
 /// Takes the shares back that are meant.
 ///
 /// # Errors
-/// Nothing could be begun. What failed later is part of the outcome.
+/// Nothing could be begun, or it was interrupted. What failed later is part of the outcome.
 pub(crate) async fn revoke(desk: &Desk<'_>, request: &RevokeRequest) -> Result<Revoked, Failure> {
+    interruptible(revoke_all(desk, request))
+        .await
+        .map_err(|failure| match failure.kind() {
+            Kind::Interrupted | Kind::Terminated => failure
+                .state("what was taken back until then stays taken back")
+                .next("the same command again, which goes on"),
+            _ => failure,
+        })
+}
+
+async fn revoke_all(desk: &Desk<'_>, request: &RevokeRequest) -> Result<Revoked, Failure> {
     let (cluster, namespace) = (&desk.cluster, desk.namespace());
     let (databases, records) = futures::join!(
         catalogue::all(cluster, namespace),
@@ -202,7 +216,7 @@ async fn forgotten(
     known: &[Record],
     records: &[Record],
 ) -> Result<Vec<Record>, Failure> {
-    let Reached::Open { lock, .. } = reached else {
+    let Reached::Open(open) = reached else {
         return Ok(Vec::new());
     };
     let identity = |grantee: Namespace| Identity {
@@ -211,7 +225,7 @@ async fn forgotten(
         grantee,
     };
     let prefix = identity(namespace.clone()).comment_prefix();
-    let logins = shared_logins(lock.session(), &prefix).await?;
+    let logins = shared_logins(open.lock.session(), &prefix).await?;
     Ok(logins
         .into_iter()
         .filter_map(|(_, grantee, _)| grantee.parse().ok().map(identity))
@@ -260,11 +274,11 @@ async fn open(
         port: primary.port,
     };
     let lock = ShareLock::take(&server, &superuser).await?;
-    Ok(Reached::Open {
+    Ok(Reached::Open(Box::new(Open {
         server,
         superuser,
         lock,
-    })
+    })))
 }
 
 /// Removes the base policy, once no share needs it.

@@ -13,7 +13,7 @@ use datalab_core::{
     report::Failure,
 };
 
-use super::{Reached, RevokeRequest};
+use super::{Open, Reached, RevokeRequest};
 use crate::{
     desk::Desk,
     outcome::{LoginFate, RevokedShare},
@@ -79,17 +79,17 @@ async fn in_database(
     reached: &Reached,
     share: &mut RevokedShare,
 ) -> Result<bool, Failure> {
-    let (server, superuser, lock) = match reached {
+    let Open {
+        server,
+        superuser,
+        lock,
+    } = match reached {
         Reached::Gone => {
             share.login = LoginFate::DatabaseGone;
             return Ok(true);
         }
         Reached::Closed(failure) => return Err(failure.clone()),
-        Reached::Open {
-            server,
-            superuser,
-            lock,
-        } => (server, superuser, lock),
+        Reached::Open(open) => open.as_ref(),
     };
     let role = record.identity.role_name();
     let comment = record.identity.comment();
@@ -100,7 +100,7 @@ async fn in_database(
             "role {role:?} in the database is not known to be ours; it is left as it is"
         ));
         share.remains.push(format!("login {role}"));
-        return Ok(true);
+        return Ok(false);
     }
     let withdrawn = withdraw(
         server,

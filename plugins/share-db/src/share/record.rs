@@ -78,17 +78,17 @@ impl Records {
         }
         for role in &roles {
             at(&role.metadata, &mut |record| {
-                record.role = Some(role.clone())
+                record.role = Some(role.clone());
             });
         }
         for binding in &bindings {
             at(&binding.metadata, &mut |record| {
-                record.binding = Some(binding.clone())
+                record.binding = Some(binding.clone());
             });
         }
         for policy in policies.iter().filter(|policy| is_ours(*policy).is_ok()) {
             at(&policy.metadata, &mut |record| {
-                record.policy = Some(policy.clone())
+                record.policy = Some(policy.clone());
             });
         }
         Ok(Self {
