@@ -40,7 +40,10 @@ pub(super) fn of_status(attempt: Box<Attempt>, code: u16, status: &Status) -> Er
     match code {
         401 => Error::Unauthorized { attempt },
         400 | 403 | 422 if denied => Error::Denied { attempt, message },
-        403 if is_access_rule(&message) => Error::Forbidden { attempt, message },
+        403 if is_access_rule(&message) => match rights_not_held(&message) {
+            rights if rights.is_empty() => Error::Forbidden { attempt, message },
+            rights => Error::Escalation { attempt, rights },
+        },
         403 => Error::Denied { attempt, message },
         404 => Error::NotFound { attempt, message },
         409 if status.reason == "AlreadyExists" => Error::AlreadyExists { attempt, message },
@@ -115,6 +118,46 @@ fn is_access_rule(message: &str) -> bool {
     (message.contains("User \"") && message.contains("\" cannot "))
         || message.contains("is attempting to grant RBAC permissions")
         || message.ends_with(" is forbidden:")
+}
+
+/// The rights that RBAC's guard against escalation names, one rule a line, as Go prints it:
+/// `{APIGroups:["apps"], Resources:["a" "b"], ResourceNames:["x"], Verbs:["get"]}`.
+///
+/// <https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping>
+fn rights_not_held(message: &str) -> Vec<String> {
+    let Some((_, rules)) =
+        message.split_once("attempting to grant RBAC permissions not currently held:")
+    else {
+        return Vec::new();
+    };
+    let list = |rule: &str, field: &str| -> Vec<String> {
+        rule.split_once(&format!("{field}:["))
+            .and_then(|(_, rest)| rest.split_once(']'))
+            .map(|(list, _)| {
+                list.split_whitespace()
+                    .map(|word| word.replace('"', ""))
+                    .collect()
+            })
+            .unwrap_or_default()
+    };
+    rules
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|rule| {
+            let groups = list(rule, "APIGroups");
+            let group = groups.iter().find(|group| !group.is_empty());
+            let suffix = group.map(|group| format!(".{group}")).unwrap_or_default();
+            let names = list(rule, "ResourceNames")
+                .iter()
+                .map(|name| format!(" {name:?}"))
+                .collect::<String>();
+            let resources = list(rule, " Resources").join(", ");
+            format!(
+                "{} {resources}{suffix}{names}",
+                list(rule, "Verbs").join(", ")
+            )
+        })
+        .collect()
 }
 
 /// The field managers that a server-side apply ran into.

@@ -120,6 +120,17 @@ pub enum Error {
         /// Names the user, the verb and the resource.
         message: String,
     },
+    /// 403 by RBAC's guard: nobody gives rights that they do not hold.
+    #[error(
+        "not allowed to {attempt}: it gives rights that you do not hold yourself: {}",
+        rights.join("; ")
+    )]
+    Escalation {
+        /// What was tried.
+        attempt: Box<Attempt>,
+        /// The rights that are not held, in the words of RBAC: `get secrets "x"`.
+        rights: Vec<String>,
+    },
     /// An admission webhook or policy, a quota or a limit says no.
     #[error("cannot {attempt}: the cluster's policy refuses it: {message}")]
     Denied {
@@ -230,9 +241,10 @@ impl From<Error> for Failure {
             Error::Tls { .. } | Error::NotKubernetes { .. } | Error::Configuration { .. } => {
                 Kind::Usage
             }
-            Error::Unauthorized { .. } | Error::Forbidden { .. } | Error::Denied { .. } => {
-                Kind::Refused
-            }
+            Error::Unauthorized { .. }
+            | Error::Forbidden { .. }
+            | Error::Escalation { .. }
+            | Error::Denied { .. } => Kind::Refused,
             // Not logged in counts as not found.
             Error::Credential { .. } | Error::NotFound { .. } => Kind::NotFound,
             Error::Conflict { .. } | Error::AlreadyExists { .. } => Kind::Conflict,
@@ -249,6 +261,12 @@ impl From<Error> for Failure {
                 .next("kubectl datalab oidc-login")
                 .next("kubectl auth whoami"),
             Error::Forbidden { attempt, .. } => failure.next(can_i(&attempt)),
+            Error::Escalation { attempt, .. } => match &attempt.namespace {
+                Some(namespace) => {
+                    failure.next(format!("kubectl auth can-i --list -n {namespace}"))
+                }
+                None => failure.next("kubectl auth can-i --list"),
+            },
             Error::Conflict { attempt, .. } => match *attempt {
                 Attempt {
                     resource,

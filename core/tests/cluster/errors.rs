@@ -79,12 +79,24 @@ async fn policies_are_not_access_rules() {
         );
         assert_eq!(Failure::from(error).kind(), Kind::Refused);
     }
+    // Without a rule, the server's own words are the best there is.
     let escalation = r#"roles.rbac.authorization.k8s.io "r" is forbidden: user "me" (groups=["g"]) is attempting to grant RBAC permissions not currently held:"#;
     let fake = Fake::start(move |_| status(403, "Forbidden", escalation)).await;
     assert!(matches!(
         read(&cluster(&fake).await).await,
         Error::Forbidden { .. }
     ));
+}
+
+#[tokio::test]
+async fn rights_that_are_given_without_being_held_are_named() {
+    let escalation = "roles.rbac.authorization.k8s.io \"r\" is forbidden: user \"me\" (groups=[\"g\"]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Resources:[\"secrets\"], ResourceNames:[\"x\"], Verbs:[\"get\"]}\n{APIGroups:[\"apps\"], Resources:[\"deployments\" \"statefulsets\"], Verbs:[\"get\" \"list\"]}";
+    let (kind, text) = failure_of(move || status(403, "Forbidden", escalation)).await;
+    assert_eq!(kind, Kind::Refused);
+    assert!(
+        text.contains("rights that you do not hold yourself: get secrets \"x\"; get, list deployments, statefulsets.apps\n"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
