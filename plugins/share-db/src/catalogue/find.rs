@@ -7,6 +7,17 @@ use futures::future::try_join_all;
 
 use super::{Database, Wanted, names::names};
 
+/// The catalogue's other kinds of databases, by the port of their Services.
+const OTHER_KINDS: [(&str, i32); 7] = [
+    ("mariadb", 3306),
+    ("mongodb", 27017),
+    ("redis", 6379),
+    ("elastic or opensearch", 9200),
+    ("neo4j", 7687),
+    ("qdrant", 6333),
+    ("milvus", 19530),
+];
+
 /// All databases of a namespace, by name.
 pub(crate) async fn all(
     cluster: &Cluster,
@@ -45,7 +56,7 @@ pub(crate) async fn choose(
     let Some(name) = &wanted.name else {
         return match <[Database; 1]>::try_from(databases) {
             Ok([database]) => Ok(database),
-            Err(databases) if databases.is_empty() => Err(none(namespace, wanted)),
+            Err(databases) if databases.is_empty() => Err(none(cluster, namespace, wanted).await),
             Err(databases) => Err(several(cluster, namespace, wanted, databases).await),
         };
     };
@@ -65,7 +76,9 @@ pub(crate) async fn choose(
     }
     match <[Database; 1]>::try_from(by_name) {
         Ok([database]) => Ok(database),
-        Err(fitting) if fitting.is_empty() && databases.is_empty() => Err(none(namespace, wanted)),
+        Err(fitting) if fitting.is_empty() && databases.is_empty() => {
+            Err(none(cluster, namespace, wanted).await)
+        }
         Err(fitting) if fitting.is_empty() => Err(listed(
             cluster,
             Failure::new(
@@ -80,14 +93,36 @@ pub(crate) async fn choose(
     }
 }
 
-fn none(namespace: &Namespace, wanted: &Wanted) -> Failure {
-    Failure::new(
+async fn none(cluster: &Cluster, namespace: &Namespace, wanted: &Wanted) -> Failure {
+    // What else there is is a courtesy: a list that cannot be had is left out.
+    let services = cluster.list::<Service>(namespace, "").await;
+    let failure = Failure::new(
         report::Kind::NotFound,
         format!("no {} database in namespace {namespace}", wanted.kind),
     )
-    .detail("looked for Services with port 5432 or a port named postgres, and a selector")
-    .state("nothing was changed")
-    .next(format!("kubectl get services -n {namespace}"))
+    .detail("looked for Services with port 5432 or a port named postgres, and a selector");
+    services
+        .unwrap_or_default()
+        .iter()
+        .filter_map(of_another_kind)
+        .fold(failure, Failure::detail)
+        .state("nothing was changed")
+        .next(format!("kubectl get services -n {namespace}"))
+        .next(format!(
+            "the same command with -n NAMESPACE, if not {namespace}"
+        ))
+}
+
+/// A Service by whose port another kind of database is known.
+fn of_another_kind(service: &Service) -> Option<String> {
+    let ports = service.spec.as_ref()?.ports.as_ref()?;
+    let (kind, _) = OTHER_KINDS
+        .iter()
+        .find(|(_, number)| ports.iter().any(|port| port.port == *number))?;
+    let name = service.metadata.name.as_deref()?;
+    Some(format!(
+        "there is {kind} behind Service {name}, which share-db cannot share yet"
+    ))
 }
 
 async fn several(

@@ -77,14 +77,19 @@ pub(crate) async fn wait_for_primary(
 ) -> Result<Primary, Failure> {
     let mut left = patience.unwrap_or_default();
     loop {
-        match primary(cluster, database).await {
-            Err(failure) if failure.kind() == Kind::Unreachable && !left.is_zero() => {
-                let pause = POLL.min(left);
-                left -= pause;
-                tokio::time::sleep(pause).await;
-            }
+        let failure = match primary(cluster, database).await {
+            Err(failure) if failure.kind() == Kind::Unreachable => failure,
             result => return result,
+        };
+        if left.is_zero() {
+            return Err(match patience {
+                Some(patience) => failure.detail(format!("waited {} s", patience.as_secs())),
+                None => failure,
+            });
         }
+        let pause = POLL.min(left);
+        left -= pause;
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -146,11 +151,20 @@ fn waiting_reason(pod: &Pod) -> String {
         .into_iter()
         .flatten()
         .find_map(|container| container.state?.waiting?.reason);
+    let unplaced = status
+        .conditions
+        .into_iter()
+        .flatten()
+        .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
+        .and_then(|condition| condition.message)
+        // The scheduler goes on with what preemption would help, a sentence of its own.
+        .map(|message| message.split(". ").next().unwrap_or_default().to_owned());
     let phase = status.phase.unwrap_or_else(|| "unknown".to_owned());
     let name = pod.metadata.name.as_deref().unwrap_or_default();
-    match waiting {
+    match waiting.or(unplaced) {
+        _ if pod.metadata.deletion_timestamp.is_some() => format!("pod {name} is being deleted"),
         Some(reason) => format!("pod {name} is {phase} ({reason})"),
-        None if pod.metadata.deletion_timestamp.is_some() => format!("pod {name} is being deleted"),
+        None if phase == "Running" => format!("pod {name} runs, but its readiness probe fails"),
         None => format!("pod {name} is {phase}"),
     }
 }

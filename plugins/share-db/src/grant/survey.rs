@@ -77,7 +77,14 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
     let cluster = &desk.cluster;
     let namespace = desk.namespace();
     refuse_odd_grantee(desk, request)?;
-    let database = catalogue::find(cluster, namespace, &request.wanted).await?;
+    let database = match catalogue::find(cluster, namespace, &request.wanted).await {
+        // Who may not even look at the Services lacks more than that.
+        Err(failure) if failure.kind() == Kind::Refused => {
+            refuse_missing(desk, &cluster.permitted(namespace, &needed(None)).await?)?;
+            return Err(failure);
+        }
+        found => found?,
+    };
     let identity = Identity {
         namespace: namespace.clone(),
         database: database.name.clone(),
@@ -85,7 +92,7 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
     };
     let object_name = identity.object_name();
 
-    let wanted_access = needed(&object_name);
+    let wanted_access = needed(Some(&object_name));
     let (missing, primary) = futures::join!(
         cluster.permitted(namespace, &wanted_access),
         catalogue::wait_for_primary(cluster, &database, request.patience)
@@ -283,6 +290,22 @@ impl Survey {
         if !isolates {
             return Ok(());
         }
+        if let Exposure::OpenedBy { policies } = &self.exposure {
+            let failure = Failure::new(
+                Kind::Usage,
+                format!(
+                    "--isolate cannot close database {}: policies only ever allow, and {} lets every pod of the cluster in",
+                    self.database.name,
+                    policies.join(", ")
+                ),
+            );
+            let namespace = &self.identity.namespace;
+            return Err(policies.iter().fold(failure, |failure, policy| {
+                failure.next(format!(
+                    "kubectl get networkpolicy {policy} -n {namespace} -o yaml"
+                ))
+            }));
+        }
         if self.database.engine == Engine::CloudNativePg {
             return Err(Failure::new(
                 Kind::Usage,
@@ -329,10 +352,11 @@ impl Existing {
     }
 }
 
-/// What the owner has to be allowed to do.
-fn needed(object_name: &str) -> Vec<ApiAccess> {
+/// What the owner has to be allowed to do; before the database is known, with objects of any name.
+fn needed(object_name: Option<&str>) -> Vec<ApiAccess> {
     const RBAC: &str = "rbac.authorization.k8s.io";
     let mut accesses = vec![
+        ApiAccess::new("list", "", "services"),
         ApiAccess::new("list", "", "pods"),
         ApiAccess::new("get", "", "pods/portforward"),
         ApiAccess::new("create", "", "pods/portforward"),
@@ -363,7 +387,11 @@ fn needed(object_name: &str) -> Vec<ApiAccess> {
             },
             "delete",
         ] {
-            accesses.push(ApiAccess::new(verb, group, resource).on(object_name));
+            let access = ApiAccess::new(verb, group, resource);
+            accesses.push(match object_name {
+                Some(name) => access.on(name),
+                None => access,
+            });
         }
     }
     accesses
@@ -399,7 +427,8 @@ fn refuse_odd_grantee(desk: &Desk<'_>, request: &GrantRequest) -> Result<(), Fai
             format!(
                 "{own} is the database's own namespace; its pods and its admin reach it already"
             ),
-        ));
+        )
+        .next("the same command with --with NAMESPACE, the colleague's"));
     }
     let (Some((prefix, _)), false) = (own.split_once('-'), with.contains('-')) else {
         return Ok(());

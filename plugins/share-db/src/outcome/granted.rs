@@ -326,8 +326,8 @@ impl Granted {
             }
         }
         lines.push(format!(
-            "  unproven  from here: the network path from {}",
-            self.grantee
+            "  unproven  from here: that namespace {} exists, and the network path from its pods (known by kubernetes.io/metadata.name={})",
+            self.grantee, self.grantee
         ));
     }
 }

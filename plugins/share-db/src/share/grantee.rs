@@ -48,13 +48,15 @@ pub(crate) fn derive(
     match user {
         Some((user, own)) => Grantee {
             namespace: grantee.clone(),
-            derivation: format!("user {user} follows from your own: {owner} belongs to {own}"),
+            derivation: format!(
+                "user {user} follows from your own: {owner} belongs to {own}; `kubectl auth whoami` tells the colleague"
+            ),
             subjects: vec![Subject::User(user), pods],
         },
         None => Grantee {
             namespace: grantee.clone(),
             derivation: format!(
-                "no user can be derived from the name {grantee}: only its pods; name people with --subject"
+                "no user can be derived from the name {grantee}: only its pods; name people with --subject, as `kubectl auth whoami` tells them"
             ),
             subjects: vec![pods],
         },
