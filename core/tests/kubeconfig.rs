@@ -400,6 +400,33 @@ fn without_tls_no_credential_is_used() {
 }
 
 #[test]
+fn whom_to_act_as_is_named_first() {
+    let overrides = Overrides {
+        as_groups: vec!["g".to_owned()],
+        ..Overrides::default()
+    };
+    let error = text(
+        Home::new(&[("config", PLAIN)])
+            .resolve(&overrides)
+            .unwrap_err(),
+    );
+    assert!(
+        error.contains("the impersonation of the command line cannot be used"),
+        "{error}"
+    );
+    let error = text(of(&with_user("{token: t, as-uid: '1'}")).unwrap_err());
+    assert!(
+        error.contains("the impersonation of the user entry in "),
+        "{error}"
+    );
+    let found = of(&with_user(
+        "{token: t, as: you, as-groups: [g], as-user-extra: {k: [v]}}",
+    ))
+    .unwrap();
+    assert_eq!(found.impersonation.extra["k"], ["v"]);
+}
+
+#[test]
 fn plugins() {
     let exec = "{exec: {command: bin/plugin, args: [a], env: [{name: N, value: v}], apiVersion: client.authentication.k8s.io/v1, interactiveMode: IfAvailable, provideClusterInfo: true, installHint: hint}}";
     let home = Home::new(&[("config", &with_user(exec))]);

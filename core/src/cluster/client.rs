@@ -31,6 +31,8 @@ pub struct Cluster {
 
 pub(super) struct Shared {
     pub(super) connection: Connection,
+    /// The server's URL, and the proxy on the way, for errors.
+    pub(super) place: String,
     agent: HeaderValue,
     plugin: Option<Plugin>,
     current: Mutex<Current>,
@@ -78,6 +80,7 @@ impl Cluster {
         let client = transport::client(&connection, &agent, obtained.as_ref())?;
         Ok(Self {
             shared: Arc::new(Shared {
+                place: transport::place(&connection),
                 connection,
                 agent,
                 plugin,

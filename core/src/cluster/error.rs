@@ -67,7 +67,7 @@ pub enum Error {
     Unreachable {
         /// What was tried.
         attempt: Box<Attempt>,
-        /// The API server's URL.
+        /// The API server's URL, and the proxy on the way.
         server: String,
         /// The innermost cause: "connection refused", say.
         reason: String,
@@ -77,7 +77,7 @@ pub enum Error {
     TimedOut {
         /// What was tried.
         attempt: Box<Attempt>,
-        /// The API server's URL.
+        /// The API server's URL, and the proxy on the way.
         server: String,
         /// The limit.
         seconds: f32,
@@ -87,7 +87,7 @@ pub enum Error {
     Tls {
         /// What was tried.
         attempt: Box<Attempt>,
-        /// The API server's URL.
+        /// The API server's URL, and the proxy on the way.
         server: String,
         /// What is wrong.
         reason: String,
@@ -99,7 +99,7 @@ pub enum Error {
     NotKubernetes {
         /// What was tried.
         attempt: Box<Attempt>,
-        /// The API server's URL.
+        /// The API server's URL, and the proxy on the way.
         server: String,
         /// The HTTP status.
         code: u16,

@@ -86,7 +86,7 @@ impl Cluster {
             match serde_json::from_slice::<serde::de::IgnoredAny>(&answer.body) {
                 Err(_) => Error::NotKubernetes {
                     attempt,
-                    server: self.server().to_owned(),
+                    server: self.shared.place.clone(),
                     code: answer.code,
                     beginning: answer::beginning(&answer),
                 },
@@ -129,11 +129,11 @@ impl Cluster {
                         503 | 504 => repeat == Repeat::Always,
                         _ => false,
                     };
-                    let error = answer::refusal(attempt.clone(), self.server(), &answer);
+                    let error = answer::refusal(attempt.clone(), &self.shared.place, &answer);
                     (error, again.then_some(retry_after))
                 }
                 Try::Broke(broken) => {
-                    let error = transport::failure(attempt.clone(), self.server(), &broken);
+                    let error = transport::failure(attempt.clone(), &self.shared.place, &broken);
                     let again = matches!(error, Error::Unreachable { .. })
                         && (repeat == Repeat::Always || transport::was_not_sent(&broken));
                     (error, again.then_some(None))
@@ -210,7 +210,7 @@ impl Cluster {
                 }
                 Some(Err(error)) => {
                     traced.end("not upgraded");
-                    let error = transport::failure(attempt.clone(), self.server(), &error);
+                    let error = transport::failure(attempt.clone(), &self.shared.place, &error);
                     if !matches!(error, Error::Unauthorized { .. })
                         || !self.shared.can_renew()
                         || renewed
@@ -234,7 +234,7 @@ impl Cluster {
     fn timed_out(&self, attempt: Box<Attempt>) -> Error {
         Error::TimedOut {
             attempt,
-            server: self.server().to_owned(),
+            server: self.shared.place.clone(),
             seconds: self.limit().unwrap_or_default().as_secs_f32(),
         }
     }

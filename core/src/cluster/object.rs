@@ -189,10 +189,39 @@ impl Cluster {
         object: &K,
         mode: WriteMode,
     ) -> Result<K, Error> {
+        let parameters = PatchParams::apply(FIELD_MANAGER);
+        self.server_side_apply(namespace, object, parameters, mode)
+            .await
+    }
+
+    /// As [`Cluster::apply`], taking back the fields that somebody else changed: for objects that
+    /// are ours.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the object holds a resourceVersion that is not the current one; or
+    /// any other.
+    pub async fn restore<K: Object>(
+        &self,
+        namespace: &Namespace,
+        object: &K,
+        mode: WriteMode,
+    ) -> Result<K, Error> {
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        self.server_side_apply(namespace, object, parameters, mode)
+            .await
+    }
+
+    async fn server_side_apply<K: Object>(
+        &self,
+        namespace: &Namespace,
+        object: &K,
+        parameters: PatchParams,
+        mode: WriteMode,
+    ) -> Result<K, Error> {
         let attempt = named(attempt::<K>("patch", namespace), object);
         let parameters = PatchParams {
             dry_run: mode == WriteMode::ServerDryRun,
-            ..PatchParams::apply(FIELD_MANAGER)
+            ..parameters
         };
         let name = attempt.name.clone().unwrap_or_default();
         segment(&attempt, &name)?;

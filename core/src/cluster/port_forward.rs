@@ -1,14 +1,18 @@
 use std::{
     fmt, io,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
 };
 
 use bytes::{Buf, Bytes};
 use futures::{Sink, Stream};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Resource, core::Request as Requests};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Interval, MissedTickBehavior},
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{Error as SocketError, Message},
@@ -26,6 +30,10 @@ const PROBLEM: u8 = 1;
 /// The largest piece sent at once, in bytes: what TCP and the kubelet pass on without waiting.
 const PIECE: usize = 32 * 1024;
 
+/// How often a silent stream shows that it is alive: half of the 60 s after which the load
+/// balancers in front of API servers, HAProxy and nginx among them, forget a connection.
+const PULSE: Duration = Duration::from_secs(30);
+
 /// A byte stream to a port of a pod.
 ///
 /// What goes wrong behind the API server, a refused connection inside the pod say, is an error of
@@ -36,6 +44,9 @@ pub struct PortForward {
     incoming: Bytes,
     opened: [bool; 2],
     ended: bool,
+    pulse: Interval,
+    /// Whoever writes: a ping must not take their place in the queue.
+    writer: Waker,
 }
 
 trait Socket:
@@ -74,12 +85,37 @@ impl Cluster {
 
 impl PortForward {
     fn new(socket: impl Socket + 'static) -> Self {
+        let mut pulse = tokio::time::interval(PULSE);
+        pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        pulse.reset();
         Self {
+            pulse,
+            writer: Waker::noop().clone(),
             socket: Box::new(socket),
             incoming: Bytes::new(),
             opened: [false; 2],
             ended: false,
         }
+    }
+
+    /// Sends a ping when it is time for one, and nothing else is on its way out.
+    fn beat(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        while self.pulse.poll_tick(context).is_ready() {
+            let waker = self.writer.clone();
+            let mut writing = Context::from_waker(&waker);
+            let mut socket = Pin::new(&mut self.socket);
+            if let Poll::Ready(ready) = socket.as_mut().poll_ready(&mut writing) {
+                ready.map_err(broken)?;
+                socket
+                    .as_mut()
+                    .start_send(Message::Ping(Bytes::new()))
+                    .map_err(broken)?;
+                if let Poll::Ready(flushed) = socket.poll_flush(&mut writing) {
+                    flushed.map_err(broken)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Takes a message in; the first one of each channel only repeats the port.
@@ -112,6 +148,7 @@ impl AsyncRead for PortForward {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         while self.incoming.is_empty() && !self.ended {
+            self.beat(context)?;
             match ready!(Pin::new(&mut self.socket).poll_next(context)) {
                 Some(Ok(Message::Binary(message))) => self.take(message)?,
                 Some(Ok(Message::Close(_))) | None => self.ended = true,
@@ -134,6 +171,7 @@ impl AsyncWrite for PortForward {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.writer.clone_from(context.waker());
         ready!(Pin::new(&mut self.socket).poll_ready(context)).map_err(broken)?;
         let piece = &bytes[..bytes.len().min(PIECE)];
         let mut message = Vec::with_capacity(piece.len() + 1);
@@ -146,6 +184,7 @@ impl AsyncWrite for PortForward {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writer.clone_from(context.waker());
         Pin::new(&mut self.socket)
             .poll_flush(context)
             .map_err(broken)
@@ -176,5 +215,31 @@ impl fmt::Debug for PortForward {
         f.debug_struct("PortForward")
             .field("ended", &self.ended)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt;
+    use tokio::io::AsyncReadExt;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_stream_shows_that_it_is_alive() {
+        let (ours, theirs) = tokio::io::duplex(1024);
+        let ours = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+        let mut theirs = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
+        let mut stream = PortForward::new(ours);
+        let begun = tokio::time::Instant::now();
+        let silence = tokio::spawn(async move { stream.read(&mut [0; 8]).await });
+        for beats in 1..4 {
+            let message = theirs.next().await.unwrap().unwrap();
+            assert!(message.is_ping(), "{message:?}");
+            assert!(begun.elapsed() >= PULSE * beats && begun.elapsed() < PULSE * (beats + 1));
+        }
+        theirs.close(None).await.unwrap();
+        assert_eq!(silence.await.unwrap().unwrap(), 0);
     }
 }

@@ -24,17 +24,7 @@ pub(super) fn client(
     config.default_retry = false;
     config.headers = vec![(USER_AGENT, agent.clone())];
     config.tls_server_name = connection.tls_server_name.clone();
-    config.proxy_url = connection
-        .proxy_url
-        .as_deref()
-        // The name is resolved by the proxy either way, which is what the h stands for.
-        .map(|proxy| {
-            uri(
-                "the proxy's URL",
-                &proxy.replacen("socks5h://", "socks5://", 1),
-            )
-        })
-        .transpose()?;
+    config.proxy_url = connection.proxy_url.as_deref().map(proxy).transpose()?;
     match &connection.trust {
         Trust::System => {}
         Trust::Insecure => {
@@ -75,8 +65,6 @@ pub(super) fn client(
     kube::Client::try_from(config).map_err(|error| {
         let what = match &error {
             kube::Error::RustlsTls(_) => "the TLS configuration",
-            kube::Error::ProxyProtocolUnsupported { .. }
-            | kube::Error::ProxyProtocolDisabled { .. } => "the proxy's URL",
             kube::Error::Auth(_) => "the credential",
             _ => "the connection",
         };
@@ -85,6 +73,43 @@ pub(super) fn client(
             reason: innermost(&error),
         }
     })
+}
+
+/// Where requests go, for errors: a proxy's URL may hold a password, its address does not.
+pub(super) fn place(connection: &Connection) -> String {
+    let through = connection
+        .proxy_url
+        .as_deref()
+        .and_then(|url| proxy(url).ok());
+    match through
+        .as_ref()
+        .and_then(|proxy| Some((proxy.host()?, proxy.port_u16())))
+    {
+        Some((host, Some(port))) => {
+            format!("{} (through the proxy {host}:{port})", connection.server)
+        }
+        Some((host, None)) => format!("{} (through the proxy {host})", connection.server),
+        None => connection.server.clone(),
+    }
+}
+
+/// A proxy's URL, none of which an error may show.
+fn proxy(url: &str) -> Result<Uri, Error> {
+    // The name is resolved by the proxy either way, which is what the h stands for.
+    let url = url.replacen("socks5h://", "socks5://", 1);
+    let known = uri("the proxy's URL", &url)?;
+    let has_port = known.port().is_some();
+    match known.scheme_str() {
+        Some("socks5") if !has_port => uri(
+            "the proxy's URL",
+            &format!("{}:1080", url.trim_end_matches('/')),
+        ),
+        Some("http" | "https" | "socks5") => Ok(known),
+        _ => Err(Error::Configuration {
+            what: "the proxy's URL".to_owned(),
+            reason: "its scheme is none of http, https and socks5".to_owned(),
+        }),
+    }
 }
 
 fn uri(what: &str, text: &str) -> Result<Uri, Error> {
@@ -108,6 +133,15 @@ fn authorities(pem: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
         true => Err(wrong("it holds no PEM certificate".to_owned())),
         false => Ok(authorities),
     }
+}
+
+/// Whether the server, or the way to it, took longer than it may.
+fn has_timed_out(error: &kube::Error) -> bool {
+    let io =
+        |error: &(dyn StdError + 'static)| error.downcast_ref::<io::Error>().map(io::Error::kind);
+    chain(error)
+        .into_iter()
+        .any(|error| io(error) == Some(io::ErrorKind::TimedOut))
 }
 
 /// An error below HTTP, or of an upgraded connection.
@@ -142,6 +176,13 @@ pub(super) fn failure(attempt: Box<Attempt>, server: &str, error: &kube::Error) 
             attempt,
             server,
             reason,
+        };
+    }
+    if has_timed_out(error) {
+        return Error::TimedOut {
+            attempt,
+            server,
+            seconds: CONNECT_LIMIT.as_secs_f32(),
         };
     }
     Error::Unreachable {

@@ -183,7 +183,7 @@ fn connection(
     let (credential, impersonation) = match endpoint.scheme.as_str() {
         "https" => (
             user::credential(chosen.user, overrides, told)?,
-            user::impersonation(chosen.user, overrides),
+            user::impersonation(chosen.user, overrides)?,
         ),
         _ => (Credential::None, Impersonation::default()),
     };

@@ -156,18 +156,36 @@ fn exec_spec(exec: &Exec, entry: &Entry<User>, told: ExecCluster) -> Result<Exec
     })
 }
 
-pub(super) fn impersonation(user: Option<&Entry<User>>, overrides: &Overrides) -> Impersonation {
+pub(super) fn impersonation(
+    user: Option<&Entry<User>>,
+    overrides: &Overrides,
+) -> Result<Impersonation, Error> {
     let none = User::default();
-    let user = user.map_or(&none, |entry| &entry.value);
+    let value = user.map_or(&none, |entry| &entry.value);
     let either =
         |flag: &Option<String>, key: &Option<String>| given(flag).or(given(key)).map(str::to_owned);
-    Impersonation {
-        user: either(&overrides.as_user, &user.as_user),
-        uid: either(&overrides.as_uid, &user.as_uid),
+    let whom = Impersonation {
+        user: either(&overrides.as_user, &value.as_user),
+        uid: either(&overrides.as_uid, &value.as_uid),
         groups: match overrides.as_groups.as_slice() {
-            [] => user.as_groups.clone().unwrap_or_default(),
+            [] => value.as_groups.clone().unwrap_or_default(),
             groups => groups.to_vec(),
         },
-        extra: user.as_user_extra.clone().unwrap_or_default(),
+        extra: value.as_user_extra.clone().unwrap_or_default(),
+    };
+    let Impersonation {
+        user: name,
+        uid,
+        groups,
+        extra,
+    } = &whom;
+    if name.is_none() && (uid.is_some() || !groups.is_empty() || !extra.is_empty()) {
+        let by_flag = overrides.as_uid.is_some() || !overrides.as_groups.is_empty();
+        return Err(Error::Value {
+            key: "the impersonation",
+            entry: origin("the user entry", user.filter(|_| !by_flag)),
+            reason: "it names groups, a UID or more, but no user (--as)".to_owned(),
+        });
     }
+    Ok(whom)
 }

@@ -335,3 +335,41 @@ async fn without_tls_nobody_is_told_who_we_are() {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn a_plugin_may_hand_out_a_certificate() {
+    let authority = Authority::new();
+    let fake = Fake::start_secure(authority.server("127.0.0.1", Clients::Certified), |_| {
+        Reply::Json(200, secret("x"))
+    })
+    .await;
+    let (certificate, key) = authority.user();
+    let credential = json!({"apiVersion": V1, "kind": "ExecCredential", "status": {"clientCertificateData": certificate, "clientKeyData": key}});
+    let home = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = home.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    file("credential", &credential.to_string());
+    file("ca.crt", &authority.pem());
+    let config = file(
+        "config",
+        &json!({
+            "current-context": "lab",
+            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "me"}}],
+            "clusters": [{"name": "lab", "cluster": {"server": fake.url(), "certificate-authority": "ca.crt"}}],
+            "users": [{"name": "me", "user": {"exec": {"command": "cat", "args": [home.path().join("credential")], "apiVersion": V1, "interactiveMode": "Never"}}}],
+        })
+        .to_string(),
+    );
+    let path = std::env::var("PATH").unwrap();
+    let (world, _) = World::test(
+        Timestamp::UNIX_EPOCH,
+        [("KUBECONFIG", config.to_str().unwrap()), ("PATH", &path)],
+    );
+    let connection = resolve(&Overrides::default(), &world).unwrap();
+    let cluster = Cluster::connect(connection, AGENT, &world).await.unwrap();
+    assert!(cluster.get::<Secret>(&me(), "x").await.unwrap().is_some());
+    assert_eq!(fake.seen()[0].header("authorization"), None);
+}

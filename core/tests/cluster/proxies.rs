@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use datalab_core::{
-    cluster::{Cluster, api::api::core::v1::Secret},
+    cluster::{Cluster, Error, api::api::core::v1::Secret},
     kubeconfig::{Overrides, resolve},
     world::World,
 };
@@ -136,4 +136,67 @@ async fn a_proxy_of_the_kubeconfig_is_always_used() {
         .await,
         1
     );
+}
+
+#[tokio::test]
+async fn a_proxy_that_fails_is_named_without_its_password() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let error = through(&format!("http://me:sesame@{free}"))
+        .await
+        .unwrap()
+        .get::<Secret>(&me(), "x")
+        .await
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains(&format!(
+            "http://api.lab.invalid (through the proxy {free}) cannot be reached"
+        )),
+        "{text}"
+    );
+    assert!(!text.contains("sesame"), "{text}");
+
+    for unusable in ["ftp://me:sesame@proxy", "http://me:ses ame@proxy"] {
+        let error = through(unusable).await.unwrap_err();
+        assert!(matches!(error, Error::Configuration { .. }), "{error:?}");
+        assert!(!error.to_string().contains("ame@"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn socks() {
+    let fake = Fake::start(|_| Reply::Json(200, secret("x"))).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        client.read_exact(&mut [0; 3]).await.unwrap();
+        client.write_all(&[5, 0]).await.unwrap();
+        let mut request = [0; 5];
+        client.read_exact(&mut request).await.unwrap();
+        assert_eq!(request[..4], [5, 1, 0, 3], "the proxy resolves the name");
+        let mut name = vec![0; usize::from(request[4]) + 2];
+        client.read_exact(&mut name).await.unwrap();
+        assert!(name.starts_with(b"api.lab.invalid"));
+        client
+            .write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+            .await
+            .unwrap();
+        let mut server = TcpStream::connect(("127.0.0.1", fake.port)).await.unwrap();
+        copy_bidirectional(&mut client, &mut server).await.ok();
+    });
+    let cluster = through(&format!("socks5h://{address}")).await.unwrap();
+    assert!(cluster.get::<Secret>(&me(), "x").await.unwrap().is_some());
+}
+
+async fn through(proxy: &str) -> Result<Cluster, Error> {
+    let (world, _) = World::test(Timestamp::UNIX_EPOCH, [("HTTP_PROXY", proxy)]);
+    let overrides = Overrides {
+        server: Some("http://api.lab.invalid".to_owned()),
+        ..Overrides::default()
+    };
+    Cluster::connect(resolve(&overrides, &world).unwrap(), AGENT, &world).await
 }

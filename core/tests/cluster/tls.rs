@@ -1,5 +1,7 @@
 //! Whom we trust, and how distrust is explained.
 
+use std::time::{Duration, Instant};
+
 use datalab_core::{
     cluster::{Cluster, Error, api::api::core::v1::Secret},
     kubeconfig::{ClientCertificate, Connection, Trust},
@@ -9,6 +11,7 @@ use datalab_core::{
 };
 use jiff::Timestamp;
 use rustls::ServerConfig;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     authority::{Authority, Clients},
@@ -85,16 +88,58 @@ async fn an_authority_that_serves_is_explained() {
 
 #[tokio::test]
 async fn a_server_without_tls_is_recognised() {
-    let fake = Fake::start(|_| Reply::Json(200, secret("x"))).await;
-    let known = Authority::new();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\n").await;
+            let _ = stream.read(&mut [0; 1024]).await;
+        }
+    });
+    let fake = Fake::start(|_| Reply::HangUp).await;
     let plain = to(&fake, |connection| {
-        connection.server = format!("https://127.0.0.1:{}", fake.port);
-        connection.trust = trusted(&known);
-        connection.request_timeout = Some("1s".parse().unwrap());
+        connection.server = format!("https://{address}");
+        connection.trust = trusted(&Authority::new());
+    })
+    .await;
+    let text = refusal(&plain).await;
+    assert!(text.contains("the server does not speak TLS"), "{text}");
+}
+
+#[tokio::test]
+async fn tls_without_being_asked_for_it() {
+    let known = Authority::new();
+    let fake = serve(known.server("127.0.0.1", Clients::Anybody)).await;
+    let plain = to(&fake, |connection| {
+        connection.server = connection.server.replace("https", "http");
     })
     .await;
     plain.get::<Secret>(&me(), "x").await.unwrap_err();
     assert!(fake.seen().is_empty());
+}
+
+/// Ten seconds long: the limit is what it tests.
+#[tokio::test]
+async fn a_handshake_that_never_ends_is_given_up() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let fake = Fake::start(|_| Reply::HangUp).await;
+    let mute = to(&fake, |connection| {
+        connection.server = format!("https://{}", listener.local_addr().unwrap());
+        connection.trust = Trust::Insecure;
+    })
+    .await;
+    let begun = Instant::now();
+    let error = mute.get::<Secret>(&me(), "x").await.unwrap_err();
+    assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert!(
+        error.to_string().ends_with("did not answer within 10 s"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
