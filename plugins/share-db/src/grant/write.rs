@@ -1,6 +1,9 @@
 use datalab_core::{
     cli::interruptible,
-    cluster::{Creation, Object, WriteMode, api::api::core::v1::Secret as SecretObject},
+    cluster::{
+        self, Creation, Object, WriteMode,
+        api::api::{core::v1::Secret as SecretObject, networking::v1::NetworkPolicy},
+    },
     report::{Failure, Kind},
     words::Secret,
 };
@@ -82,33 +85,30 @@ impl Action {
 
 /// Submits every write as a dry run, so that admission, escalation checks and the database speak.
 pub(crate) async fn try_out(desk: &Desk<'_>, survey: &Survey) -> Result<Written, Failure> {
-    let (cluster, namespace, mode) = (
-        &desk.cluster,
-        &survey.identity.namespace,
-        WriteMode::ServerDryRun,
-    );
+    let (namespace, mode) = (&survey.identity.namespace, WriteMode::ServerDryRun);
+    let Survey {
+        wanted, existing, ..
+    } = survey;
     let session = survey
         .server
         .login(&survey.superuser, &survey.terms.database)
         .await?;
     converge(survey, &session, &survey.password, Change::TryOut).await?;
-    if survey.existing.secret.is_none() {
-        cluster
-            .create(namespace, &survey.wanted.secret, mode)
-            .await?;
+    if existing.secret.is_none() {
+        desk.cluster.create(namespace, &wanted.secret, mode).await?;
     }
-    cluster.apply(namespace, &survey.wanted.role, mode).await?;
-    for policy in [&survey.wanted.base_policy, &survey.wanted.policy]
-        .into_iter()
-        .flatten()
-    {
-        cluster.apply(namespace, policy, mode).await?;
+    put(desk, &existing.role, &wanted.role, mode).await?;
+    for (existing, wanted) in [
+        (&existing.base_policy, &wanted.base_policy),
+        (&existing.policy, &wanted.policy),
+    ] {
+        if let Some(wanted) = wanted {
+            put(desk, existing, wanted, mode).await?;
+        }
     }
     // The server checks a binding against its Role, which is not there in a dry run of a new share.
-    if survey.existing.role.is_some() {
-        cluster
-            .apply(namespace, &survey.wanted.binding, mode)
-            .await?;
+    if existing.role.is_some() {
+        put(desk, &existing.binding, &wanted.binding, mode).await?;
     }
     Ok(survey.as_planned())
 }
@@ -154,11 +154,14 @@ async fn write_all(
     let name = survey.identity.object_name();
     if verb("role", &name) != Verb::Unchanged {
         journal.begin("role", verb("role", &name));
-        cluster.apply(namespace, &survey.wanted.role, mode).await?;
+        put(desk, &survey.existing.role, &survey.wanted.role, mode).await?;
     }
-    for (policy, purpose) in [
-        (&survey.wanted.base_policy, "base policy"),
-        (&survey.wanted.policy, "policy"),
+    let Survey {
+        wanted, existing, ..
+    } = survey;
+    for (existing, policy, purpose) in [
+        (&existing.base_policy, &wanted.base_policy, "base policy"),
+        (&existing.policy, &wanted.policy, "policy"),
     ] {
         if let Some(policy) = policy {
             let verb = verb(
@@ -167,32 +170,42 @@ async fn write_all(
             );
             if verb != Verb::Unchanged {
                 journal.begin(purpose, verb);
-                cluster.apply(namespace, policy, mode).await?;
+                put(desk, existing, policy, mode).await?;
             }
         }
     }
-    if let (Some(existing), None) = (&survey.existing.policy, &survey.wanted.policy) {
+    if let (Some(existing), None) = (&existing.policy, &wanted.policy) {
         journal.begin("policy", Verb::Deleted);
         cluster
-            .delete::<datalab_core::cluster::api::api::networking::v1::NetworkPolicy>(
-                namespace,
-                &name,
-                existing.metadata.uid.as_deref(),
-                mode,
-            )
+            .delete::<NetworkPolicy>(namespace, &name, existing.metadata.uid.as_deref(), mode)
             .await?;
     }
     if verb("rolebinding", &name) != Verb::Unchanged {
         journal.begin("binding", verb("rolebinding", &name));
-        cluster
-            .apply(namespace, &survey.wanted.binding, mode)
-            .await?;
+        put(desk, &existing.binding, &wanted.binding, mode).await?;
     }
     Ok(Written {
         actions,
         statements: converged.statements,
         login_proof: Some(login_proof),
     })
+}
+
+/// Makes an object, or makes it what it should be. One that exists is known to be ours by now: what
+/// somebody else changed in it has drifted, and is taken back.
+async fn put<K: Object>(
+    desk: &Desk<'_>,
+    existing: &Option<K>,
+    wanted: &K,
+    mode: WriteMode,
+) -> Result<K, cluster::Error> {
+    let namespace = desk.namespace();
+    let Some(existing) = existing else {
+        return desk.cluster.apply(namespace, wanted, mode).await;
+    };
+    let mut restored = wanted.clone();
+    restored.meta_mut().resource_version = existing.meta().resource_version.clone();
+    desk.cluster.restore(namespace, &restored, mode).await
 }
 
 /// Makes the Secret, or brings it to the terms, and returns the password that counts: the one of
