@@ -101,6 +101,13 @@ impl Failure {
         self
     }
 
+    /// The same failure without what was and was not done: as one problem among several, of an
+    /// outcome that says so itself.
+    pub fn without_state(mut self) -> Self {
+        self.0.state = None;
+        self
+    }
+
     /// Adds a command to go on with, ready to be pasted.
     pub fn next(mut self, command: impl Into<String>) -> Self {
         self.0.next.push(command.into());

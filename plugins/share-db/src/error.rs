@@ -22,8 +22,7 @@ impl From<LoginError> for Failure {
 
 impl From<SqlError> for Failure {
     fn from(error: SqlError) -> Self {
-        let lost = error.source.is_closed() || error.source.code().is_none();
-        let kind = if lost {
+        let kind = if error.is_lost() {
             Kind::Unreachable
         } else {
             Kind::Failed

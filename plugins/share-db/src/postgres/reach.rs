@@ -48,31 +48,28 @@ pub(crate) async fn reach(
     let mut found = Reach::default();
     let rows = shared
         .rows(
-            "SELECT datname::text, has_database_privilege($1::name, oid, 'TEMPORARY'), has_table_privilege($1::name, 'pg_authid', 'SELECT')
+            "SELECT datname::text, has_database_privilege($1::name, oid, 'TEMPORARY')
              FROM pg_database WHERE datallowconn AND has_database_privilege($1::name, oid, 'CONNECT') ORDER BY datname",
             &[&role],
         )
         .await?;
     for (index, row) in rows.iter().enumerate() {
         let name: String = row.get(0);
-        found.reads_verifiers |= row.get::<_, bool>(2);
         if index >= DATABASES_MAX {
             found.unseen.push(name);
             continue;
         }
         let is_shared = name == shared.database();
         let nothing = Vec::new();
-        let within = if is_shared {
-            within(shared, role, &terms.schemas, terms).await?
+        let elsewhere;
+        let (session, schemas) = if is_shared {
+            (shared, &terms.schemas)
         } else {
-            within(
-                &server.login(superuser, &name).await?,
-                role,
-                &nothing,
-                terms,
-            )
-            .await?
+            elsewhere = server.login(superuser, &name).await?;
+            (&elsewhere, &nothing)
         };
+        found.reads_verifiers |= reads_verifiers(session, role).await?;
+        let within = within(session, role, schemas, terms).await?;
         found.databases.push(DatabaseReach {
             database: name,
             shared: is_shared,
@@ -81,6 +78,19 @@ pub(crate) async fn reach(
         });
     }
     Ok(found)
+}
+
+/// All databases share the verifiers, but each has privileges of its own on the table.
+async fn reads_verifiers(session: &Session, role: &str) -> Result<bool, SqlError> {
+    let rows = session
+        .rows(
+            "SELECT has_table_privilege($1::name, 'pg_authid', 'SELECT')
+                 OR has_column_privilege($1::name, 'pg_authid', 'rolpassword', 'SELECT')
+                 OR has_table_privilege($1::name, 'pg_shadow', 'SELECT')",
+            &[&role],
+        )
+        .await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 async fn within(

@@ -50,29 +50,35 @@ pub(crate) enum LoginError {
     Refused {
         user: String,
         database: String,
-        source: tokio_postgres::Error,
+        source: ServerError,
     },
     #[error("there is no database {database:?}")]
     NoDatabase { database: String },
     #[error("all connections of the server, or of the login, are taken")]
-    TooManyConnections { source: tokio_postgres::Error },
+    TooManyConnections { source: ServerError },
     #[error("the server is starting up or shutting down")]
-    NotReady { source: tokio_postgres::Error },
+    NotReady { source: ServerError },
     #[error("the server did not answer a login within {} s", LOGIN_TIMEOUT.as_secs())]
     TimedOut,
     #[error("TLS cannot be set up")]
     Tls { source: rustls::Error },
     #[error("the connection to the server failed")]
-    Broken { source: tokio_postgres::Error },
+    Broken { source: ServerError },
 }
 
 /// Why a statement did not succeed; the statement as it may be shown.
 #[derive(Debug, Error)]
-#[error("the database refused: {}", message(source))]
+#[error("the database refused: {source}")]
 pub(crate) struct SqlError {
     pub(crate) statement: String,
-    pub(crate) source: tokio_postgres::Error,
+    pub(crate) source: ServerError,
 }
+
+/// What the server itself says, where it said anything. The client's own text adds only "db error",
+/// and its source says the same again, so neither is shown.
+#[derive(Debug, Error)]
+#[error("{}", message(.0))]
+pub(crate) struct ServerError(tokio_postgres::Error);
 
 impl Server {
     /// Logs in, without TLS where the server lets one, else with it.
@@ -93,7 +99,7 @@ impl Server {
     ) -> Result<Session, LoginError> {
         match self.attempt(credential, database, SslMode::Disable).await {
             // Raised by ClientAuthentication for a pg_hba.conf that has hostssl lines only.
-            Err(LoginError::Refused { source, .. }) if wants_encryption(&source) => {
+            Err(LoginError::Refused { source, .. }) if wants_encryption(&source.0) => {
                 self.attempt(credential, database, SslMode::Require).await
             }
             other => other,
@@ -166,9 +172,9 @@ impl Session {
         self.client
             .query(query, parameters)
             .await
-            .map_err(|source| SqlError {
+            .map_err(|error| SqlError {
                 statement: query.to_owned(),
-                source,
+                source: ServerError(error),
             })
     }
 
@@ -177,26 +183,28 @@ impl Session {
         self.client
             .batch_execute(statement.text())
             .await
-            .map_err(|source| SqlError {
+            .map_err(|error| SqlError {
                 statement: statement.shown().to_owned(),
-                source,
+                source: ServerError(error),
             })
     }
 }
 
 impl LoginError {
     fn from_server(credential: &Credential, database: &str, source: tokio_postgres::Error) -> Self {
-        match source.code() {
-            Some(code) if *code == SqlState::INVALID_CATALOG_NAME => Self::NoDatabase {
+        let code = source.code().cloned();
+        let source = ServerError(source);
+        match code {
+            Some(code) if code == SqlState::INVALID_CATALOG_NAME => Self::NoDatabase {
                 database: database.to_owned(),
             },
-            Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => {
+            Some(code) if code == SqlState::TOO_MANY_CONNECTIONS => {
                 Self::TooManyConnections { source }
             }
-            Some(code) if *code == SqlState::CANNOT_CONNECT_NOW => Self::NotReady { source },
+            Some(code) if code == SqlState::CANNOT_CONNECT_NOW => Self::NotReady { source },
             // Class 28 is "invalid authorization specification"; 42501 is CONNECT not granted.
             Some(code)
-                if code.code().starts_with("28") || *code == SqlState::INSUFFICIENT_PRIVILEGE =>
+                if code.code().starts_with("28") || code == SqlState::INSUFFICIENT_PRIVILEGE =>
             {
                 Self::Refused {
                     user: credential.user.clone(),
@@ -217,7 +225,7 @@ impl LoginError {
 impl SqlError {
     /// Two writers met on one catalogue row; the transaction can be tried again.
     pub(crate) fn is_concurrent_update(&self) -> bool {
-        self.source.as_db_error().is_some_and(|error| {
+        self.source.0.as_db_error().is_some_and(|error| {
             *error.code() == SqlState::T_R_SERIALIZATION_FAILURE
                 || *error.code() == SqlState::T_R_DEADLOCK_DETECTED
                 || (*error.code() == SqlState::INTERNAL_ERROR
@@ -227,7 +235,12 @@ impl SqlError {
 
     /// A lock was not had in time.
     pub(crate) fn is_lock_timeout(&self) -> bool {
-        self.source.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+        self.source.0.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    }
+
+    /// The connection broke before the server answered.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.source.0.is_closed() || self.source.0.code().is_none()
     }
 }
 
@@ -238,7 +251,6 @@ fn wants_encryption(error: &tokio_postgres::Error) -> bool {
     })
 }
 
-/// What the server itself says, where it said anything: the client's own text adds only "db error".
 fn message(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(error) => match error.detail() {

@@ -34,7 +34,7 @@ pub(super) async fn revoke(
         Err(failure) => {
             share.login = LoginFate::Unknown;
             share.remains.push(format!("login {}", share.role));
-            share.problems.push(failure.to_string());
+            share.problems.push(failure.without_state().to_string());
             false
         }
     };
