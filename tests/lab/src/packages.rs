@@ -81,10 +81,12 @@ pub enum Error {
     #[error("cannot load the kernel module {BRIDGE_FILTER_MODULE}")]
     BridgeFilter(#[source] command::Error),
     /// The guard that keeps services from being started could not be set or removed.
-    #[error("cannot {action} {POLICY}")]
+    #[error("cannot {action} {}", path.display())]
     Policy {
         /// What was tried.
         action: &'static str,
+        /// The guard's file.
+        path: PathBuf,
         /// Why it failed.
         source: std::io::Error,
     },
@@ -171,7 +173,7 @@ fn has_bridge_filter() -> bool {
 }
 
 fn install(packages: &[&str]) -> Result<(), Error> {
-    let guard = ServiceGuard::set()?;
+    let guard = ServiceGuard::set(Path::new(POLICY))?;
     let install = || {
         run(apt_get()
             .args(["install", "--yes", "--no-install-recommends"])
@@ -202,32 +204,40 @@ fn apt_get() -> Command {
 /// Keeps packages from starting their services while it is set.
 #[derive(Debug)]
 struct ServiceGuard {
-    ours: bool,
+    /// The file to remove at the end; none when somebody else's policy is in force.
+    ours: Option<PathBuf>,
 }
 
 impl ServiceGuard {
-    fn set() -> Result<Self, Error> {
-        let fail = |action| move |source| Error::Policy { action, source };
-        match fs::read_to_string(POLICY) {
-            // A policy of somebody else's stays in force; ours may be left from a killed run.
-            Ok(text) if text != POLICY_TEXT => return Ok(Self { ours: false }),
+    fn set(path: &Path) -> Result<Self, Error> {
+        match fs::read_to_string(path) {
+            Ok(text) if text != POLICY_TEXT => return Ok(Self { ours: None }),
+            // Ours, left by a run that was killed.
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(fail("read")(error)),
+            Err(error) => return Err(policy_failure("read", path)(error)),
         }
-        fs::write(POLICY, POLICY_TEXT).map_err(fail("write"))?;
-        fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755)).map_err(fail("write"))?;
-        Ok(Self { ours: true })
+        fs::write(path, POLICY_TEXT)
+            .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o755)))
+            .map_err(policy_failure("write", path))?;
+        Ok(Self {
+            ours: Some(path.to_owned()),
+        })
     }
 
     fn remove(self) -> Result<(), Error> {
-        if self.ours {
-            fs::remove_file(POLICY).map_err(|source| Error::Policy {
-                action: "remove",
-                source,
-            })?;
-        }
-        Ok(())
+        self.ours.map_or(Ok(()), |path| {
+            fs::remove_file(&path).map_err(policy_failure("remove", &path))
+        })
+    }
+}
+
+fn policy_failure(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Policy {
+        action,
+        path,
+        source,
     }
 }
 
@@ -292,5 +302,33 @@ mod tests {
             }
             .is_fatal(true)
         );
+    }
+
+    #[test]
+    fn the_guard_forbids_services_and_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("policy-rc.d");
+        for _ in 0..2 {
+            let guard = ServiceGuard::set(&path).unwrap();
+            let status = Command::new(&path)
+                .args(["containerd", "start"])
+                .status()
+                .unwrap();
+            assert_eq!(status.code(), Some(101));
+            // The second time it is found as a killed run leaves it.
+            let left = fs::read(&path).unwrap();
+            guard.remove().unwrap();
+            assert!(!path.exists());
+            fs::write(&path, left).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_policy_of_somebody_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("policy-rc.d");
+        fs::write(&path, "#!/bin/sh\nexit 0\n").unwrap();
+        ServiceGuard::set(&path).unwrap().remove().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "#!/bin/sh\nexit 0\n");
     }
 }

@@ -119,7 +119,8 @@ fn print_status(lab: &Lab, status: &Status, out: &mut impl Write) -> io::Result<
             .pid
             .map_or_else(|| "-".to_owned(), |pid| pid.to_string());
         let mut state = match &part.report.condition {
-            Condition::Running => "running".to_owned(),
+            Condition::Running if part.runs() => "running".to_owned(),
+            Condition::Running => "gone".to_owned(),
             Condition::Ended(how) => format!("ended: {how}; see {}", part.report.log.display()),
         };
         if part.report.restarts > 0 {

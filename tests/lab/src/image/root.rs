@@ -98,6 +98,9 @@ pub(crate) fn build(cache: &Path, progress: &mut dyn Progress) -> Result<PathBuf
     if archive.exists() {
         return Ok(archive);
     }
+    progress.report(Event::Note(
+        "building the pods' image once, for the cache: a minute".to_owned(),
+    ));
     step(progress, "build image", |_| {
         // What a killed run left is in the same place, and we hold the lock.
         let scratch = folder.join(format!(".debian-{key}"));

@@ -22,6 +22,14 @@ pub struct PartStatus {
     pub pid: Option<i32>,
 }
 
+impl PartStatus {
+    /// Whether it is said to run and does.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        self.report.condition == Condition::Running && self.pid.is_some()
+    }
+}
+
 /// How a lab fares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -38,10 +46,7 @@ impl Status {
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         !self.parts.is_empty()
-            && self
-                .parts
-                .iter()
-                .all(|part| part.report.condition == Condition::Running)
+            && self.parts.iter().all(PartStatus::runs)
             && self.node_ready == Some(true)
     }
 }

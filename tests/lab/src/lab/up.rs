@@ -24,7 +24,10 @@ use crate::state::{self, Phase, State};
 use crate::tools;
 
 /// How many lines of a failed part's log are shown.
-const LOG_LINES: usize = 15;
+const LOG_LINES: usize = 10;
+
+/// Where a line of a log is cut: some of Kubernetes' are longer than a screen.
+const LOG_WIDTH: usize = 400;
 
 /// What went wrong while a lab was started.
 #[derive(Debug, thiserror::Error)]
@@ -268,8 +271,18 @@ fn excerpt(log: Option<&Path>) -> String {
     if lines.is_empty() {
         return format!(" (nothing in {})", log.display());
     }
-    let quoted: String = lines.lines().map(|line| format!("\n  | {line}")).collect();
+    let quoted: String = lines
+        .lines()
+        .map(|line| format!("\n  | {}", cut(line)))
+        .collect();
     format!("\nthe last lines of {}:{quoted}", log.display())
+}
+
+fn cut(line: &str) -> String {
+    if line.chars().count() <= LOG_WIDTH {
+        return line.to_owned();
+    }
+    line.chars().take(LOG_WIDTH).chain(['…']).collect()
 }
 
 fn fail(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {

@@ -158,7 +158,15 @@ fn build_module(
         path: folder.clone(),
         source,
     })?;
-    for (program, package) in missing() {
+    let programs = missing();
+    if !programs.is_empty() {
+        progress.report(Event::Note(format!(
+            "building {} programs of {} once, for the cache: minutes, on two cores a quarter of an hour",
+            programs.len(),
+            module.name
+        )));
+    }
+    for (program, package) in programs {
         step(progress, &format!("build {program}"), |_| {
             // go writes here, and only a finished binary gets the name that others look for.
             let unfinished = folder.join(format!(".{program}.unfinished"));

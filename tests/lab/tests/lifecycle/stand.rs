@@ -52,6 +52,11 @@ impl Stand {
         said
     }
 
+    /// Runs `xtask lab ARGUMENTS`, however it ends, and returns both streams.
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        run(&mut self.command(arguments)).1
+    }
+
     /// As [`Self::succeeds`], but asks for a failure.
     pub(crate) fn fails(&self, arguments: &[&str]) -> String {
         let (success, said) = run(&mut self.command(arguments));

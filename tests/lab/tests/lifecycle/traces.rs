@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 
 use serde_json::Value;
 
@@ -93,18 +93,31 @@ impl LabTraces {
         kill(parent.trim().parse().unwrap());
     }
 
-    /// Ends the part with this name.
-    pub(crate) fn kill_part(&self, name: &str) {
+    /// Ends the part with `word` on its command line, as a program or as an argument.
+    pub(crate) fn kill_part(&self, word: &str) {
         let is_part = |pid: &&u32| {
-            let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-            program.file_name().is_some_and(|file| file == name)
+            let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split('\0')
+                .any(|argument| Path::new(argument).ends_with(word))
         };
         let processes = self.processes();
         let pid = processes
             .iter()
             .find(is_part)
-            .unwrap_or_else(|| panic!("{name} does not run"));
+            .unwrap_or_else(|| panic!("{word} does not run"));
         kill(i32::try_from(*pid).unwrap());
+    }
+
+    /// Puts a process that is not the lab's into one of the lab's cgroups.
+    pub(crate) fn occupy_cgroup(&self) -> Stranger {
+        let stranger = Stranger(Command::new("sleep").arg("600").spawn().unwrap());
+        let cgroup = self.cgroups().into_iter().next().unwrap();
+        // Version 2 takes processes in leaves only.
+        let leaf = Some(cgroup.join("lab"))
+            .filter(|leaf| leaf.exists())
+            .unwrap_or(cgroup);
+        fs::write(leaf.join("cgroup.procs"), stranger.0.id().to_string()).unwrap();
+        stranger
     }
 
     /// Runs the lab's kubectl as its administrator.
@@ -198,6 +211,16 @@ impl LabTraces {
             .map(|hierarchy| hierarchy.join(&self.cgroup))
             .filter(|cgroup| cgroup.exists())
             .collect()
+    }
+}
+
+/// A process that ends when it is dropped.
+pub(crate) struct Stranger(Child);
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
     }
 }
 
