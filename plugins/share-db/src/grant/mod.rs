@@ -6,8 +6,11 @@
 //!    was made before a failure is removed again in reverse order.
 //! 3. [`proof`]: what the grantee can do now, asked of the API server and of the database.
 
+mod existing;
 mod proof;
 mod request;
+mod rights;
+mod shared_database;
 mod survey;
 mod undo;
 mod write;

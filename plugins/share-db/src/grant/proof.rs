@@ -134,14 +134,10 @@ pub(crate) async fn prove(desk: &Desk<'_>, survey: &Survey, login: Option<LoginP
 }
 
 async fn ask_reach(survey: &Survey) -> Result<Reach, Failure> {
-    let shared = survey
-        .server
-        .login(&survey.superuser, &survey.terms.database)
-        .await?;
     let reach = reach(
         &survey.server,
         &survey.superuser,
-        &shared,
+        &survey.shared.session,
         &survey.login.role,
         &survey.sql_terms,
     )

@@ -1,25 +1,25 @@
 use datalab_core::{
-    cluster::{
-        Access as ApiAccess,
-        api::api::{
-            core::v1::Secret as SecretObject,
-            networking::v1::NetworkPolicy,
-            rbac::v1::{Role, RoleBinding},
-        },
+    cluster::api::api::{
+        core::v1::Secret as SecretObject,
+        networking::v1::NetworkPolicy,
+        rbac::v1::{Role, RoleBinding},
     },
     report::{Failure, Kind},
     words::Secret,
 };
 
 use super::{
+    existing::{Existing, Objects, refuse_foreign_role},
     request::GrantRequest,
+    rights::{needed, refuse_missing},
+    shared_database::{self, SharedDatabase},
     write::{Action, Written},
 };
 use crate::{
     catalogue::{self, CatalogueNames, Database, Engine, Primary},
     desk::Desk,
     network::{self, Exposure},
-    postgres::{self, Change, Converged, Credential, Facts, Login, Server, Session, Verifier},
+    postgres::{self, Change, Converged, Credential, Login, Server, Verifier},
     share::{self, Address, Grantee, Identity, Terms},
 };
 
@@ -31,9 +31,7 @@ pub(crate) struct Survey {
     pub(crate) server: Server,
     pub(crate) superuser: Credential,
     pub(crate) superuser_secret: String,
-    pub(crate) facts: Facts,
-    /// The role that owns the database; its future tables are opened too.
-    pub(crate) owner: String,
+    pub(crate) shared: SharedDatabase,
     pub(crate) identity: Identity,
     pub(crate) grantee: Grantee,
     pub(crate) exposure: Exposure,
@@ -49,24 +47,6 @@ pub(crate) struct Survey {
     pub(crate) existing: Existing,
     /// The statements between the database as it is and as it should be.
     pub(crate) converged: Converged,
-}
-
-/// The objects of the share, as they should be.
-pub(crate) struct Objects {
-    pub(crate) secret: SecretObject,
-    pub(crate) role: Role,
-    pub(crate) binding: RoleBinding,
-    pub(crate) policy: Option<NetworkPolicy>,
-    pub(crate) base_policy: Option<NetworkPolicy>,
-}
-
-/// The objects of the share, as they are.
-pub(crate) struct Existing {
-    pub(crate) secret: Option<SecretObject>,
-    pub(crate) role: Option<Role>,
-    pub(crate) binding: Option<RoleBinding>,
-    pub(crate) policy: Option<NetworkPolicy>,
-    pub(crate) base_policy: Option<NetworkPolicy>,
 }
 
 /// Finds out everything a grant needs to know. Nothing is written.
@@ -144,7 +124,7 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
         pod: primary.name.clone(),
         port: primary.port,
     };
-    let (facts, owner, session) = open_shared_database(
+    let shared = shared_database::open(
         &server,
         &superuser,
         &superuser_secret,
@@ -153,7 +133,8 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
         &database,
     )
     .await?;
-    let schemas = chosen_schemas(&session, request, &owner).await?;
+    let session = &shared.session;
+    let schemas = shared_database::schemas(session, request, &shared.owner).await?;
     let terms = Terms {
         database: session.database().to_owned(),
         schemas,
@@ -172,7 +153,7 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
         database: terms.database.clone(),
         schemas: terms.schemas.clone(),
         access: terms.access,
-        creators: creators(&owner, &facts),
+        creators: shared_database::creators(&shared.owner, &shared.facts),
     };
     let password = match existing.password() {
         Some(password) => password,
@@ -180,7 +161,7 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
     };
     let fresh_verifier = fresh_verifier(desk, &password)?;
     let converged = postgres::converge(
-        &session,
+        session,
         &login,
         &sql_terms,
         password.expose(),
@@ -210,8 +191,7 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
         server,
         superuser,
         superuser_secret,
-        facts,
-        owner,
+        shared,
         identity,
         grantee,
         exposure,
@@ -329,94 +309,6 @@ impl Survey {
     }
 }
 
-impl Existing {
-    fn refuse_foreign(&self) -> Result<(), Failure> {
-        self.secret.as_ref().map_or(Ok(()), share::is_ours)?;
-        self.role.as_ref().map_or(Ok(()), share::is_ours)?;
-        self.binding.as_ref().map_or(Ok(()), share::is_ours)?;
-        self.policy.as_ref().map_or(Ok(()), share::is_ours)?;
-        self.base_policy.as_ref().map_or(Ok(()), share::is_ours)
-    }
-
-    fn terms(&self) -> Option<Terms> {
-        let annotations = self.secret.as_ref()?.metadata.annotations.as_ref()?;
-        Terms::from_annotations(annotations).ok()
-    }
-
-    fn password(&self) -> Option<Secret<String>> {
-        let value = self.secret.as_ref()?.data.as_ref()?.get("password")?;
-        String::from_utf8(value.0.clone())
-            .ok()
-            .filter(|password| !password.is_empty())
-            .map(Secret::new)
-    }
-}
-
-/// What the owner has to be allowed to do; before the database is known, with objects of any name.
-fn needed(object_name: Option<&str>) -> Vec<ApiAccess> {
-    const RBAC: &str = "rbac.authorization.k8s.io";
-    let mut accesses = vec![
-        ApiAccess::new("list", "", "services"),
-        ApiAccess::new("list", "", "pods"),
-        ApiAccess::new("get", "", "pods/portforward"),
-        ApiAccess::new("create", "", "pods/portforward"),
-        ApiAccess::new("list", RBAC, "rolebindings"),
-        ApiAccess::new("list", "networking.k8s.io", "networkpolicies"),
-        ApiAccess::new(
-            "create",
-            "authorization.k8s.io",
-            "localsubjectaccessreviews",
-        ),
-        ApiAccess::new("create", "", "secrets"),
-        ApiAccess::new("create", RBAC, "roles"),
-        ApiAccess::new("create", RBAC, "rolebindings"),
-        ApiAccess::new("create", "networking.k8s.io", "networkpolicies"),
-    ];
-    for (group, resource) in [
-        ("", "secrets"),
-        (RBAC, "roles"),
-        (RBAC, "rolebindings"),
-        ("networking.k8s.io", "networkpolicies"),
-    ] {
-        for verb in [
-            "get",
-            if resource == "secrets" {
-                "update"
-            } else {
-                "patch"
-            },
-            "delete",
-        ] {
-            let access = ApiAccess::new(verb, group, resource);
-            accesses.push(match object_name {
-                Some(name) => access.on(name),
-                None => access,
-            });
-        }
-    }
-    accesses
-}
-
-fn refuse_missing(desk: &Desk<'_>, missing: &[ApiAccess]) -> Result<(), Failure> {
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let namespace = desk.namespace();
-    let failure = Failure::new(
-        Kind::Refused,
-        format!(
-            "you are not allowed to share a database of namespace {namespace}: {} rights are missing",
-            missing.len()
-        ),
-    );
-    Err(missing
-        .iter()
-        .fold(failure, |failure, access| {
-            failure.detail(access.to_string())
-        })
-        .next(format!("kubectl auth can-i --list -n {namespace}")))
-}
-
 /// The namespace to share with cannot be looked at, so only its name can be judged.
 fn refuse_odd_grantee(desk: &Desk<'_>, request: &GrantRequest) -> Result<(), Failure> {
     let (own, with) = (desk.namespace().as_str(), request.with.as_str());
@@ -471,182 +363,12 @@ fn exposure_without_ours(
     )
 }
 
-async fn open_shared_database(
-    server: &Server,
-    superuser: &Credential,
-    secret: &str,
-    request: &GrantRequest,
-    names: &CatalogueNames,
-    database: &Database,
-) -> Result<(Facts, String, Session), Failure> {
-    let explain = |error: postgres::LoginError| {
-        let refused = error.is_refused();
-        let failure = Failure::from(error);
-        if refused {
-            failure
-                .detail(format!("the password of {:?} in Secret {secret} is not the one in the database; share-db never resets one", superuser.user))
-                .next("the same command with --superuser-secret NAME, a Secret with the keys username and password")
-        } else {
-            failure
-        }
-    };
-    let base = server.login(superuser, "postgres").await.map_err(explain)?;
-    let facts = Facts::read(&base).await?;
-    if facts.is_standby {
-        return Err(Failure::new(
-            Kind::Unreachable,
-            format!(
-                "pod {} is a standby: database {} is between two primaries",
-                server.pod, database.name
-            ),
-        )
-        .next("the same command with --wait"));
-    }
-    if !facts.is_superuser {
-        return Err(Failure::new(
-            Kind::NotFound,
-            format!("{:?}, whose password is in Secret {secret}, is no superuser of database {}", facts.user, database.name),
-        )
-        .detail("without a superuser no login of its own can be made, and share-db never resets a password")
-        .next("the same command with --superuser-secret NAME, a Secret with the keys username and password"));
-    }
-    let chosen = chosen_database(&facts, request, names)?;
-    let owner = names
-        .owner
-        .clone()
-        .filter(|owner| *owner != facts.user)
-        .unwrap_or(chosen.owner.clone());
-    let session = if chosen.name == base.database() {
-        base
-    } else {
-        server.login(superuser, &chosen.name).await?
-    };
-    Ok((facts, owner, session))
-}
-
-fn chosen_database<'f>(
-    facts: &'f Facts,
-    request: &GrantRequest,
-    names: &CatalogueNames,
-) -> Result<&'f postgres::DatabaseFact, Failure> {
-    let named = |name: &String| {
-        facts
-            .databases
-            .iter()
-            .find(|database| database.name == *name)
-    };
-    let refused = |problem: String| {
-        let failure = Failure::new(Kind::NotFound, problem);
-        facts
-            .databases
-            .iter()
-            .fold(failure, |failure, database| {
-                failure.detail(format!("{} (owned by {})", database.name, database.owner))
-            })
-            .next("the same command with --database NAME")
-    };
-    if let Some(name) = &request.sql_database {
-        return named(name)
-            .ok_or_else(|| refused(format!("there is no database {name:?} in the server")));
-    }
-    if let Some(database) = names.database.as_ref().and_then(named) {
-        return Ok(database);
-    }
-    let mut own = facts
-        .databases
-        .iter()
-        .filter(|database| database.name != "postgres");
-    match (own.next(), own.next()) {
-        (Some(database), None) => Ok(database),
-        (None, _) => named(&"postgres".to_owned())
-            .ok_or_else(|| refused("the server has no database".to_owned())),
-        _ => Err(refused(
-            "the server has several databases; name one".to_owned(),
-        )),
-    }
-}
-
-async fn chosen_schemas(
-    session: &Session,
-    request: &GrantRequest,
-    owner: &str,
-) -> Result<Vec<String>, Failure> {
-    let database = session.database();
-    if request.schemas.is_empty() {
-        let schemas = postgres::default_schemas(session, owner).await?;
-        if schemas.is_empty() {
-            return Err(Failure::new(
-                Kind::NotFound,
-                format!("role {owner:?} owns no schema in database {database:?}"),
-            )
-            .next("the same command with --schema NAME"));
-        }
-        return Ok(schemas);
-    }
-    let all = postgres::schemas(session).await?;
-    let missing: Vec<String> = request
-        .schemas
-        .iter()
-        .filter(|schema| !all.contains_key(*schema))
-        .map(|schema| format!("{:?}", schema.chars().take(80).collect::<String>()))
-        .collect();
-    if missing.is_empty() {
-        return Ok(request.schemas.clone());
-    }
-    let failure = Failure::new(
-        Kind::NotFound,
-        format!(
-            "database {database:?} has no schema {} that can be shared",
-            missing.join(", ")
-        ),
-    );
-    Err(all.iter().fold(failure, |failure, (schema, owner)| {
-        failure.detail(format!("{schema} (owned by {owner})"))
-    }))
-}
-
-/// Both make tables in practice: the owner, and the superuser in whose name migrations run.
-fn creators(owner: &str, facts: &Facts) -> Vec<String> {
-    let mut creators = vec![owner.to_owned(), facts.user.clone()];
-    creators.dedup();
-    creators
-}
-
 fn fresh_verifier(desk: &Desk<'_>, password: &Secret<String>) -> Result<Verifier, Failure> {
     let mut salt = [0; postgres::SALT_LENGTH];
     desk.world
         .fill_random(&mut salt)
         .map_err(|error| Failure::new(Kind::Failed, "no salt can be made").caused_by(&error))?;
     Ok(Verifier::of(password.expose(), salt))
-}
-
-fn refuse_foreign_role(identity: &Identity, converged: &Converged) -> Result<(), Failure> {
-    let foreign = converged
-        .before
-        .as_ref()
-        .filter(|role| role.comment.as_deref() != Some(&identity.comment()));
-    match foreign {
-        None => Ok(()),
-        Some(role) => Err(Failure::new(
-            Kind::Conflict,
-            format!(
-                "role {:?} exists in the database and is not known to be ours; it is left as it is",
-                identity.role_name()
-            ),
-        )
-        .detail(match &role.comment {
-            Some(comment) => format!(
-                "its comment is {comment:?}, ours would be {:?}",
-                identity.comment()
-            ),
-            None => format!("it has no comment, ours would be {:?}", identity.comment()),
-        })
-        .next(format!(
-            "COMMENT ON ROLE {:?} IS '{}', if it is ours",
-            identity.role_name(),
-            identity.comment()
-        ))),
-    }
 }
 
 /// The authority of the server's certificate, where the catalogue keeps one: only its certificate,

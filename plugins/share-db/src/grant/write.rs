@@ -89,11 +89,7 @@ pub(crate) async fn try_out(desk: &Desk<'_>, survey: &Survey) -> Result<Written,
     let Survey {
         wanted, existing, ..
     } = survey;
-    let session = survey
-        .server
-        .login(&survey.superuser, &survey.terms.database)
-        .await?;
-    converge(survey, &session, &survey.password, Change::TryOut).await?;
+    converge(survey, &survey.password, Change::TryOut).await?;
     if existing.secret.is_none() {
         desk.cluster.create(namespace, &wanted.secret, mode).await?;
     }
@@ -135,13 +131,9 @@ async fn write_all(
     let actions = survey.actions();
     let password = write_secret(desk, survey, journal).await?;
 
-    let session = survey
-        .server
-        .login(&survey.superuser, &survey.terms.database)
-        .await?;
     journal.login = true;
     journal.login_existed = survey.converged.before.is_some();
-    let converged = converge(survey, &session, &password, Change::Commit).await?;
+    let converged = converge(survey, &password, Change::Commit).await?;
     journal.login_existed = converged.before.is_some();
     let login_proof = prove_login(survey, &password).await?;
 
@@ -258,12 +250,11 @@ async fn write_secret(
 
 async fn converge(
     survey: &Survey,
-    session: &postgres::Session,
     password: &Secret<String>,
     change: Change,
 ) -> Result<postgres::Converged, Failure> {
     let converged = postgres::converge(
-        session,
+        &survey.shared.session,
         &survey.login,
         &survey.sql_terms,
         password.expose(),

@@ -1,0 +1,87 @@
+use datalab_core::{
+    cluster::api::api::{
+        core::v1::Secret as SecretObject,
+        networking::v1::NetworkPolicy,
+        rbac::v1::{Role, RoleBinding},
+    },
+    report::{Failure, Kind},
+    words::Secret,
+};
+
+use crate::{
+    postgres::Converged,
+    share::{self, Identity, Terms},
+};
+
+/// The objects of the share, as they should be.
+pub(crate) struct Objects {
+    pub(crate) secret: SecretObject,
+    pub(crate) role: Role,
+    pub(crate) binding: RoleBinding,
+    pub(crate) policy: Option<NetworkPolicy>,
+    pub(crate) base_policy: Option<NetworkPolicy>,
+}
+
+/// The objects of the share, as they are.
+pub(crate) struct Existing {
+    pub(crate) secret: Option<SecretObject>,
+    pub(crate) role: Option<Role>,
+    pub(crate) binding: Option<RoleBinding>,
+    pub(crate) policy: Option<NetworkPolicy>,
+    pub(crate) base_policy: Option<NetworkPolicy>,
+}
+
+impl Existing {
+    pub(super) fn refuse_foreign(&self) -> Result<(), Failure> {
+        self.secret.as_ref().map_or(Ok(()), share::is_ours)?;
+        self.role.as_ref().map_or(Ok(()), share::is_ours)?;
+        self.binding.as_ref().map_or(Ok(()), share::is_ours)?;
+        self.policy.as_ref().map_or(Ok(()), share::is_ours)?;
+        self.base_policy.as_ref().map_or(Ok(()), share::is_ours)
+    }
+
+    pub(super) fn terms(&self) -> Option<Terms> {
+        let annotations = self.secret.as_ref()?.metadata.annotations.as_ref()?;
+        Terms::from_annotations(annotations).ok()
+    }
+
+    pub(super) fn password(&self) -> Option<Secret<String>> {
+        let value = self.secret.as_ref()?.data.as_ref()?.get("password")?;
+        String::from_utf8(value.0.clone())
+            .ok()
+            .filter(|password| !password.is_empty())
+            .map(Secret::new)
+    }
+}
+
+pub(super) fn refuse_foreign_role(
+    identity: &Identity,
+    converged: &Converged,
+) -> Result<(), Failure> {
+    let foreign = converged
+        .before
+        .as_ref()
+        .filter(|role| role.comment.as_deref() != Some(&identity.comment()));
+    match foreign {
+        None => Ok(()),
+        Some(role) => Err(Failure::new(
+            Kind::Conflict,
+            format!(
+                "role {:?} exists in the database and is not known to be ours; it is left as it is",
+                identity.role_name()
+            ),
+        )
+        .detail(match &role.comment {
+            Some(comment) => format!(
+                "its comment is {comment:?}, ours would be {:?}",
+                identity.comment()
+            ),
+            None => format!("it has no comment, ours would be {:?}", identity.comment()),
+        })
+        .next(format!(
+            "COMMENT ON ROLE {:?} IS '{}', if it is ours",
+            identity.role_name(),
+            identity.comment()
+        ))),
+    }
+}
