@@ -135,7 +135,11 @@ impl Cluster {
     ) -> Result<Vec<T>, Error> {
         let attempt = attempt::<K>("list", namespace);
         let requests = requests::<K>(namespace);
-        let mut parameters = ListParams::default().labels(labels).limit(PAGE);
+        let selected = ListParams {
+            label_selector: Some(labels.to_owned()).filter(|labels| !labels.is_empty()),
+            ..ListParams::default()
+        };
+        let mut parameters = selected.clone().limit(PAGE);
         let mut all = Vec::new();
         loop {
             let page = call(
@@ -146,7 +150,7 @@ impl Cluster {
             let page: Page<T> = match self.call(page).await {
                 // The first pages are too old to be continued; without a limit there is but one.
                 Err(Error::Gone { .. }) if parameters.continue_token.is_some() => {
-                    parameters = ListParams::default().labels(labels);
+                    parameters = selected.clone();
                     all.clear();
                     continue;
                 }

@@ -102,7 +102,7 @@ impl From<Error> for Failure {
             Error::NoSuchEntry { what: "cluster", .. } => failure.next("kubectl config get-clusters"),
             Error::NoSuchEntry { .. } => failure.next("kubectl config get-users"),
             Error::AuthProvider { .. } => failure
-                .next("kubectl datalab oidc-login setup"),
+                .next("kubectl datalab oidc-login"),
             Error::AuthoritiesAndInsecure => failure.next("the same command without --insecure-skip-tls-verify"),
             Error::Unreadable(_) | Error::Malformed { .. } | Error::Value { .. } | Error::Namespace { .. } => {
                 failure.next("kubectl config get-contexts")

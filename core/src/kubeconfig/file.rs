@@ -34,7 +34,9 @@ pub(super) struct Entry<T> {
 impl<T> Entry<T> {
     /// A path of the entry, as seen from the working directory.
     pub(super) fn path(&self, path: &str) -> PathBuf {
-        self.file.parent().unwrap_or(Path::new("")).join(path)
+        let directory = self.file.parent().unwrap_or(Path::new(""));
+        // Without the dots that say "here", which the reader of an error can do without.
+        directory.join(path).components().collect()
     }
 }
 

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::file::{Cluster, Entry, User};
-use crate::world::World;
+use crate::world::{World, read_text};
 
 /// Where a service account's token, certificate authority and namespace are mounted.
 pub(super) const MOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -46,7 +46,7 @@ impl InCluster {
             .text("POD_NAMESPACE")
             .map(str::to_owned)
             .or_else(|| {
-                std::fs::read_to_string(mount.join("namespace"))
+                read_text(&mount.join("namespace"))
                     .ok()
                     .map(|text| text.trim().to_owned())
                     .filter(|text| !text.is_empty())

@@ -224,7 +224,7 @@ async fn a_plugin_that_fails_is_quoted() {
         .replace(home.path().to_str().unwrap(), "HOME");
     assert_eq!(
         text,
-        "error: the credential plugin HOME/./plugin failed with exit code 3\n  - no session, log in first"
+        "error: the credential plugin HOME/plugin failed with exit code 3\n  - no session, log in first"
     );
 }
 

@@ -81,7 +81,13 @@ async fn a_list_that_expires_half_way_is_read_anew() {
             .len(),
         2
     );
-    assert_eq!(fake.seen().len(), 3);
+    let targets: Vec<_> = fake
+        .seen()
+        .into_iter()
+        .map(|request| request.target)
+        .collect();
+    assert_eq!(targets.len(), 3);
+    assert!(!targets.concat().contains("labelSelector"), "{targets:?}");
 }
 
 #[tokio::test]
