@@ -74,16 +74,16 @@ struct GrantArgs {
     #[arg(long, value_name = "user:NAME|group:NAME|sa:NS/NAME")]
     subject: Vec<Subject>,
     /// A schema to open; can be given again. All schemas of the owner if not given
-    #[arg(long, value_name = "SCHEMA")]
+    #[arg(long, value_name = "SCHEMA", allow_hyphen_values = true)]
     schema: Vec<String>,
     /// The database inside the server; the one that the catalogue made if not given
-    #[arg(long = "database", value_name = "DATABASE")]
+    #[arg(long = "database", value_name = "DATABASE", allow_hyphen_values = true)]
     sql_database: Option<String>,
     /// What the colleague may do with rows
     #[arg(long, value_enum, default_value = "read")]
     access: Access,
     /// How long new logins are let in, as in 30d or 12h [default: 30d]
-    #[arg(long = "for", value_name = "TIME", conflicts_with_all = ["until", "no_expiry"])]
+    #[arg(long = "for", value_name = "TIME", allow_hyphen_values = true, conflicts_with_all = ["until", "no_expiry"])]
     lifetime: Option<Lifetime>,
     /// When new logins end, as in 2027-01-31 or 2027-01-31T12:00:00Z
     #[arg(long, value_name = "DATE", conflicts_with = "no_expiry", value_parser = moment)]

@@ -249,7 +249,10 @@ impl Survey {
             return Vec::new();
         };
         let mut changes = before.changes(&self.terms);
-        if changes.is_empty() && !self.is_unchanged() {
+        if self.isolates() {
+            changes.push("network: open -> isolated".to_owned());
+        }
+        if changes.is_empty() {
             let drifted = self
                 .actions()
                 .into_iter()
@@ -264,10 +267,14 @@ impl Survey {
         changes
     }
 
+    /// Whether a database that is open to the whole cluster gets closed.
+    fn isolates(&self) -> bool {
+        self.wanted.base_policy.is_some() && self.existing.base_policy.is_none()
+    }
+
     /// Asks for a person's word where a grant does more than share.
     pub(crate) fn confirm(&self, desk: &Desk<'_>, request: &GrantRequest) -> Result<(), Failure> {
-        let isolates = self.wanted.base_policy.is_some() && self.existing.base_policy.is_none();
-        if !isolates {
+        if !self.isolates() {
             return Ok(());
         }
         if let Exposure::OpenedBy { policies } = &self.exposure {
