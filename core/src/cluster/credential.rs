@@ -203,7 +203,7 @@ impl<'a> RequestCluster<'a> {
 }
 
 /// Where a JSON text goes wrong, without a word of it: it may hold a token.
-fn position(error: &serde_json::Error) -> String {
+pub(super) fn position(error: &serde_json::Error) -> String {
     let what = match error.classify() {
         serde_json::error::Category::Eof => "it ends too early",
         serde_json::error::Category::Data => "a field is missing or of another type",

@@ -260,6 +260,10 @@ impl From<Error> for Failure {
             Error::Unauthorized { .. } => failure
                 .next("kubectl datalab oidc-login")
                 .next("kubectl auth whoami"),
+            // Nobody in particular asked: there was no credential to be refused.
+            Error::Forbidden { message, .. } if message.contains("\"system:anonymous\"") => {
+                failure.next("kubectl datalab oidc-login")
+            }
             Error::Forbidden { attempt, .. } => failure.next(can_i(&attempt)),
             Error::Escalation { attempt, .. } => match &attempt.namespace {
                 Some(namespace) => {

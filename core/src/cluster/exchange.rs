@@ -11,7 +11,7 @@ use super::{
     Attempt, Cluster, Error,
     answer::{self, Answer},
     client::Current,
-    transport,
+    credential, transport,
 };
 
 /// How long a request may take, repetitions included, unless the command line says otherwise:
@@ -93,7 +93,10 @@ impl Cluster {
                 Ok(_) => Error::Server {
                     attempt,
                     code: answer.code,
-                    message: format!("the answer cannot be read: {error}"),
+                    message: format!(
+                        "the answer cannot be read: {}",
+                        credential::position(&error)
+                    ),
                 },
             }
         })
@@ -179,10 +182,7 @@ impl Cluster {
                 traced.end(&answer.code.to_string());
                 Try::Answered(answer, retry_after)
             }
-            Err(error) => {
-                traced.end("no answer");
-                Try::Broke(error)
-            }
+            Err(error) => Try::Broke(error),
         }
     }
 
@@ -200,16 +200,13 @@ impl Cluster {
                 .keep(client.connect(request.clone()))
                 .await;
             match connected {
-                None => {
-                    traced.end("no answer");
-                    return Err(self.timed_out(attempt));
-                }
+                None => return Err(self.timed_out(attempt)),
                 Some(Ok(connection)) => {
                     traced.end("101");
                     return Ok(connection);
                 }
                 Some(Err(error)) => {
-                    traced.end("not upgraded");
+                    traced.end("refused");
                     let error = transport::failure(attempt.clone(), &self.shared.place, &error);
                     if !matches!(error, Error::Unauthorized { .. })
                         || !self.shared.can_renew()
@@ -252,7 +249,7 @@ impl Cluster {
     }
 }
 
-/// A request under way, for the trace.
+/// A request under way, for the trace; dropped, it was given up.
 struct Traced<'a> {
     cluster: &'a Cluster,
     line: Option<String>,
@@ -260,13 +257,23 @@ struct Traced<'a> {
 }
 
 impl Traced<'_> {
-    fn end(self, outcome: &str) {
-        if let (Some(trace), Some(line)) = (&self.cluster.trace, &self.line) {
+    fn end(mut self, outcome: &str) {
+        self.write(outcome);
+    }
+
+    fn write(&mut self, outcome: &str) {
+        if let (Some(trace), Some(line)) = (&self.cluster.trace, self.line.take()) {
             trace(&format!(
                 "{line} {outcome} {} ms",
                 self.begun.elapsed().as_millis()
             ));
         }
+    }
+}
+
+impl Drop for Traced<'_> {
+    fn drop(&mut self) {
+        self.write("no answer");
     }
 }
 

@@ -47,6 +47,8 @@ pub struct PortForward {
     pulse: Interval,
     /// Whoever writes: a ping must not take their place in the queue.
     writer: Waker,
+    /// Something written may still lie here.
+    unsent: bool,
 }
 
 trait Socket:
@@ -91,6 +93,7 @@ impl PortForward {
         Self {
             pulse,
             writer: Waker::noop().clone(),
+            unsent: false,
             socket: Box::new(socket),
             incoming: Bytes::new(),
             opened: [false; 2],
@@ -114,6 +117,16 @@ impl PortForward {
                     flushed.map_err(broken)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Sends what was written. Clients of a socket write and then read, without a flush between
+    /// them: a TCP socket holds nothing back, so this stream must not either.
+    fn send_on(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if let Poll::Ready(flushed) = Pin::new(&mut self.socket).poll_flush(context) {
+            flushed.map_err(broken)?;
+            self.unsent = false;
         }
         Ok(())
     }
@@ -147,6 +160,11 @@ impl AsyncRead for PortForward {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.unsent {
+            self.send_on(context)?;
+            // This reader took the writer's place in the queue.
+            self.writer.wake_by_ref();
+        }
         while self.incoming.is_empty() && !self.ended {
             self.beat(context)?;
             match ready!(Pin::new(&mut self.socket).poll_next(context)) {
@@ -180,6 +198,8 @@ impl AsyncWrite for PortForward {
         Pin::new(&mut self.socket)
             .start_send(Message::binary(message))
             .map_err(broken)?;
+        self.unsent = true;
+        self.send_on(context)?;
         Poll::Ready(Ok(piece.len()))
     }
 

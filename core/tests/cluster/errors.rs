@@ -110,6 +110,17 @@ async fn credentials_that_are_not_accepted() {
 }
 
 #[tokio::test]
+async fn nobody_in_particular_is_told_to_log_in() {
+    let message = r#"secrets "x" is forbidden: User "system:anonymous" cannot get resource "secrets" in API group "" in the namespace "user-me""#;
+    let (kind, text) = failure_of(|| status(403, "Forbidden", message)).await;
+    assert_eq!(kind, Kind::Refused);
+    assert!(
+        text.ends_with("\ntry: kubectl datalab oidc-login"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn a_login_page_is_no_api_server() {
     let page = "<!doctype html><html><head><title>Corporate proxy</title></head><body><h1>Please sign in</h1></body></html>";
     for code in [200, 403, 407] {

@@ -201,3 +201,16 @@ async fn every_try_is_traced_without_its_content() {
     );
     assert!(!lines.concat().contains("dmFsdWU"));
 }
+
+#[tokio::test]
+async fn a_request_that_is_given_up_is_traced_too() {
+    let fake = Fake::start(|_| Reply::Silence).await;
+    let (trace, lines) = kept();
+    let cluster = impatient(&fake, "300ms").await.with_trace(trace);
+    cluster.get::<Secret>(&me(), "x").await.unwrap_err();
+    let lines = lines.lock().unwrap();
+    assert!(
+        matches!(lines.as_slice(), [line] if line.contains(" no answer ")),
+        "{lines:?}"
+    );
+}
