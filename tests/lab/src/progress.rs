@@ -1,5 +1,6 @@
 //! What a long task tells while it works.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,19 @@ pub trait Progress {
 impl<F: FnMut(Event)> Progress for F {
     fn report(&mut self, event: Event) {
         self(event);
+    }
+}
+
+/// Progress of two threads at once, shown as one.
+pub(crate) struct Shared<'a, 'b>(pub(crate) &'a Mutex<&'b mut (dyn Progress + Send)>);
+
+impl Progress for Shared<'_, '_> {
+    fn report(&mut self, event: Event) {
+        // Whoever panicked while it held the lock had at worst shown half a line.
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .report(event);
     }
 }
 

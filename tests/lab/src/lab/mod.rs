@@ -1,6 +1,8 @@
 //! A lab seen from outside: found, started, looked at, ended.
 
 mod down;
+mod launch;
+mod refresh;
 mod status;
 mod up;
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::Lab;
 use crate::command::run;
+use crate::control_plane::NETWORK_POLICY_ENGINE;
 use crate::layout::NODE;
 use crate::part::{Condition, Report};
 
@@ -64,24 +65,9 @@ impl Lab {
     /// Asks the lab how it fares. What cannot be asked is unknown, not an error.
     #[must_use]
     pub fn status(&self) -> Status {
-        let reports: Vec<Report> = fs::read(self.layout.parts())
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default();
-        let pids = self.pids();
-        let parts = reports.into_iter().map(|report| {
-            let pid = pids
-                .iter()
-                .find(|(_, inside)| *inside == report.pid)
-                .map(|(pid, _)| *pid);
-            PartStatus {
-                pid: pid.filter(|_| report.condition == Condition::Running),
-                report,
-            }
-        });
         let jsonpath = r#"-o=jsonpath={.status.conditions[?(@.type=="Ready")].status}"#;
         Status {
-            parts: parts.collect(),
+            parts: self.parts(),
             node_ready: self
                 .ask(&["get", "node", NODE, jsonpath])
                 .map(|ready| ready == "True"),
@@ -92,6 +78,28 @@ impl Lab {
         }
     }
 
+    /// The lab's parts, in the order of their start.
+    pub(super) fn parts(&self) -> Vec<PartStatus> {
+        let reports: Vec<Report> = fs::read(self.layout.parts())
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
+        let pids = self.pids();
+        let find = |report: &Report| {
+            let found = pids.iter().find(|(_, inside)| *inside == report.pid);
+            found
+                .filter(|_| report.condition == Condition::Running)
+                .map(|(pid, _)| *pid)
+        };
+        reports
+            .into_iter()
+            .map(|report| PartStatus {
+                pid: find(&report),
+                report,
+            })
+            .collect()
+    }
+
     /// Waits until the lab is healthy; `Err` says why it will not be.
     pub(super) fn settled(&self) -> Result<(), String> {
         let deadline = Instant::now() + PATIENCE;
@@ -100,10 +108,15 @@ impl Lab {
             if status.is_healthy() {
                 return Ok(());
             }
-            // What has ended does not come back by waiting.
-            for part in &status.parts {
-                if let Condition::Ended(how) = &part.report.condition {
-                    return Err(format!("{} ended: {how}", part.report.name));
+            // What has ended does not come back by waiting, but for the one that is restarted.
+            for Report {
+                name, condition, ..
+            } in status.parts.iter().map(|part| &part.report)
+            {
+                if let Condition::Ended(how) = condition
+                    && name != NETWORK_POLICY_ENGINE
+                {
+                    return Err(format!("{name} ended: {how}"));
                 }
             }
             if Instant::now() > deadline {
