@@ -1,7 +1,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use http::HeaderValue;
@@ -13,10 +13,6 @@ use crate::{
     words::Namespace,
     world::World,
 };
-
-/// How long a connection may take to be made, TLS included: a server that is there answers within
-/// three round trips, and a packet filter that swallows them must not hold a terminal for minutes.
-pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// Where a line about each request goes: method, URL, status and milliseconds, never a header or a
 /// body.

@@ -1,13 +1,17 @@
 //! From a connection to kube's client, and from kube's errors to ours.
 
-use std::{error::Error as StdError, io};
+use std::{error::Error as StdError, io, time::Duration};
 
 use data_encoding::BASE64;
 use http::{HeaderValue, Uri, header::USER_AGENT};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use super::{Attempt, Error, answer, client::CONNECT_LIMIT, credential::Obtained};
+use super::{Attempt, Error, answer, credential::Obtained};
 use crate::kubeconfig::{ClientCertificate, Connection, Credential, Trust};
+
+/// How long a connection may take to be made, TLS included: a server that is there answers within
+/// three round trips, and a packet filter that swallows them must not hold a terminal for minutes.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A client for the connection; `obtained` is what its credential plugin handed out.
 pub(super) fn client(

@@ -15,6 +15,7 @@ use crate::{
     desk::Desk,
     grant::{self, ExpiryAsked, GrantRequest},
     list::{self, ListRequest},
+    outcome::Granted,
     postgres::Access,
     revoke::{self, RevokeRequest, Which},
 };
@@ -212,7 +213,10 @@ pub(crate) fn run(world: &World, arguments: Vec<OsString>) -> u8 {
             let differs = args.dry_run.exit_code.then_some(Kind::Differs);
             let request = args.into_request();
             shell.run(
-                async { grant::grant(&desk().await?, &request).await },
+                async {
+                    let done = grant::grant(&desk().await?, &request).await?;
+                    Ok(Granted::new(&name, &request, done))
+                },
                 |granted| differs.filter(|_| granted.differs()),
             )
         }

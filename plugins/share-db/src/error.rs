@@ -16,7 +16,13 @@ impl From<LoginError> for Failure {
             | LoginError::TimedOut
             | LoginError::Broken { .. } => Kind::Unreachable,
         };
-        Self::new(kind, "cannot log in to the database").caused_by(&error)
+        let is_full = matches!(error, LoginError::TooManyConnections { .. });
+        let failure = Self::new(kind, "cannot log in to the database").caused_by(&error);
+        if is_full {
+            failure.next("the same command again, once a session of the server has ended")
+        } else {
+            failure
+        }
     }
 }
 

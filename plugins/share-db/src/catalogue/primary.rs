@@ -84,7 +84,7 @@ pub(crate) async fn wait_for_primary(
         if left.is_zero() {
             return Err(match patience {
                 Some(patience) => failure.detail(format!("waited {} s", patience.as_secs())),
-                None => failure,
+                None => failure.next("the same command with --wait"),
             });
         }
         let pause = POLL.min(left);
@@ -105,7 +105,7 @@ async fn absent(cluster: &Cluster, database: &Database, pods: &[Pod], ready: usi
             format!("database {name} is suspended: its StatefulSet asks for no pod"),
         )
         .state("nothing was changed")
-        .next("resume the service in Onyxia, then the same command with --wait");
+        .next("resume the service in Onyxia, then the same command again");
     } else if pods.is_empty() && database.engine == Engine::CloudNativePg {
         format!("database {name} has no primary: it is hibernated, or between two primaries")
     } else if pods.is_empty() {
@@ -119,7 +119,6 @@ async fn absent(cluster: &Cluster, database: &Database, pods: &[Pod], ready: usi
             "kubectl get pods -n {namespace} -l {}",
             database.label_selector()
         ))
-        .next("the same command with --wait")
 }
 
 async fn is_suspended(cluster: &Cluster, database: &Database) -> bool {

@@ -6,6 +6,7 @@
 //!    was made before a failure is removed again in reverse order.
 //! 3. [`proof`]: what the grantee can do now, asked of the API server and of the database.
 
+mod action;
 mod existing;
 mod proof;
 mod request;
@@ -15,37 +16,49 @@ mod survey;
 mod undo;
 mod write;
 
+pub(crate) use action::{Action, Verb as ActionVerb};
 pub(crate) use proof::{LoginProof, Proof};
 pub(crate) use request::{DEFAULT_CONNECTION_LIMIT, ExpiryAsked, GrantRequest};
 pub(crate) use survey::Survey;
-pub(crate) use write::{Action, Verb as ActionVerb, Written};
+pub(crate) use write::Written;
 
 use datalab_core::{
     cli::DryRun,
     report::{Failure, Kind},
 };
 
-use crate::{desk::Desk, outcome::Granted};
+use crate::desk::Desk;
+
+/// What came of a grant.
+pub(crate) struct Done {
+    pub(crate) survey: Survey,
+    pub(crate) written: Written,
+    pub(crate) proof: Proof,
+}
 
 /// Carries the request out.
 ///
 /// # Errors
 /// The survey found a reason not to begin (nothing was changed), or a write failed (what was made
 /// was removed again, or the failure names what remains and the command that goes on).
-pub(crate) async fn grant(desk: &Desk<'_>, request: &GrantRequest) -> Result<Granted, Failure> {
+pub(crate) async fn grant(desk: &Desk<'_>, request: &GrantRequest) -> Result<Done, Failure> {
     let survey = survey::survey(desk, request).await.map_err(untouched)?;
     survey.confirm(desk, request).map_err(untouched)?;
     let written = match request.dry_run {
-        DryRun::Client => survey.as_planned(),
+        DryRun::Client => Written::as_planned(&survey),
         DryRun::Server => write::try_out(desk, &survey).await.map_err(untouched)?,
-        DryRun::None if survey.is_unchanged() => survey.as_planned(),
+        DryRun::None if survey.is_unchanged() => Written::as_planned(&survey),
         DryRun::None => write::write(desk, &survey).await?,
     };
     let proof = match request.dry_run {
         DryRun::None => proof::prove(desk, &survey, written.login_proof).await,
         _ => Proof::default(),
     };
-    Ok(Granted::new(desk.name, request, &survey, written, proof))
+    Ok(Done {
+        survey,
+        written,
+        proof,
+    })
 }
 
 /// Says that nothing was changed, where the failure does not say so yet.

@@ -9,11 +9,11 @@ use datalab_core::{
 };
 
 use super::{
+    action::{Action, Verb},
     existing::{Existing, Objects, refuse_foreign_role},
     request::GrantRequest,
     rights::{needed, refuse_missing},
     shared_database::{self, SharedDatabase},
-    write::{Action, Written},
 };
 use crate::{
     catalogue::{self, CatalogueNames, Database, Engine, Primary},
@@ -60,7 +60,9 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
     let database = match catalogue::find(cluster, namespace, &request.wanted).await {
         // Who may not even look at the Services lacks more than that.
         Err(failure) if failure.kind() == Kind::Refused => {
-            refuse_missing(desk, &cluster.permitted(namespace, &needed(None)).await?)?;
+            if let Ok(missing) = cluster.permitted(namespace, &needed(None)).await {
+                refuse_missing(desk, &missing)?;
+            }
             return Err(failure);
         }
         found => found?,
@@ -234,15 +236,6 @@ impl Survey {
         self.converged.statements.is_empty() && self.actions().iter().all(Action::is_kept)
     }
 
-    /// The writes as they stand in the plan.
-    pub(crate) fn as_planned(&self) -> Written {
-        Written {
-            actions: self.actions(),
-            statements: self.converged.statements.clone(),
-            login_proof: None,
-        }
-    }
-
     /// What differs from the share as it was: its terms, and what drifted from them.
     pub(crate) fn changes(&self) -> Vec<String> {
         let Some(before) = &self.terms_before else {
@@ -253,15 +246,21 @@ impl Survey {
             changes.push("network: open -> isolated".to_owned());
         }
         if changes.is_empty() {
-            let drifted = self
-                .actions()
-                .into_iter()
-                .filter(|action| !action.is_kept());
-            changes.extend(
-                drifted.map(|action| format!("{}/{} had drifted", action.kind, action.name)),
-            );
+            let fate = |was_there: bool| {
+                if was_there {
+                    "had drifted"
+                } else {
+                    "was missing"
+                }
+            };
+            for Action { kind, name, action } in self.actions() {
+                if action != Verb::Unchanged {
+                    changes.push(format!("{kind}/{name} {}", fate(action != Verb::Created)));
+                }
+            }
             if !self.converged.statements.is_empty() {
-                changes.push(format!("login {} had drifted", self.login.role));
+                let fate = fate(self.converged.before.is_some());
+                changes.push(format!("login {} {fate}", self.login.role));
             }
         }
         changes

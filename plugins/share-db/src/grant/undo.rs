@@ -11,7 +11,7 @@ use datalab_core::{
     words::Namespace,
 };
 
-use super::{survey::Survey, write::Verb};
+use super::{action::Verb, survey::Survey};
 use crate::{
     desk::Desk,
     network,
@@ -78,7 +78,9 @@ pub(crate) async fn undo(
     }
     let remains = remove(desk, survey, lock, journal).await;
     if remains.is_empty() {
-        return failure.state("what had been made was removed again; nothing remains");
+        return failure
+            .state("what had been made was removed again; nothing remains")
+            .next("the same command again, once the cause is gone");
     }
     failure
         .with_kind(Kind::Partial)

@@ -9,6 +9,7 @@ use datalab_core::{
 };
 
 use super::{
+    action::{Action, Verb},
     proof::{LoginProof, prove_login},
     survey::Survey,
     undo::{Journal, undo},
@@ -19,25 +20,6 @@ use crate::{
     share,
 };
 
-/// What is, or would be, done to one object.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Action {
-    pub(crate) kind: &'static str,
-    pub(crate) name: String,
-    pub(crate) action: Verb,
-}
-
-/// A write, or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Verb {
-    Created,
-    Changed,
-    Deleted,
-    Unchanged,
-}
-
 /// What was written.
 pub(crate) struct Written {
     pub(crate) actions: Vec<Action>,
@@ -46,40 +28,14 @@ pub(crate) struct Written {
     pub(crate) login_proof: Option<LoginProof>,
 }
 
-impl Verb {
-    /// The write in one word.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Changed => "changed",
-            Self::Deleted => "deleted",
-            Self::Unchanged => "unchanged",
+impl Written {
+    /// The writes as they stand in the plan.
+    pub(crate) fn as_planned(survey: &Survey) -> Self {
+        Self {
+            actions: survey.actions(),
+            statements: survey.converged.statements.clone(),
+            login_proof: None,
         }
-    }
-}
-
-impl Action {
-    /// What it takes to get from one to the other; an empty name when neither is there.
-    pub(crate) fn of<K: Object>(
-        kind: &'static str,
-        existing: &Option<K>,
-        wanted: Option<&K>,
-    ) -> Self {
-        let name = |object: &K| object.meta().name.clone().unwrap_or_default();
-        let (name, action) = match (existing, wanted) {
-            (None, None) => (String::new(), Verb::Unchanged),
-            (None, Some(wanted)) => (name(wanted), Verb::Created),
-            (Some(existing), None) => (name(existing), Verb::Deleted),
-            (Some(existing), Some(wanted)) if share::covers(existing, wanted) => {
-                (name(wanted), Verb::Unchanged)
-            }
-            (Some(_), Some(wanted)) => (name(wanted), Verb::Changed),
-        };
-        Self { kind, name, action }
-    }
-
-    pub(crate) fn is_kept(&self) -> bool {
-        self.action == Verb::Unchanged
     }
 }
 
@@ -106,7 +62,7 @@ pub(crate) async fn try_out(desk: &Desk<'_>, survey: &Survey) -> Result<Written,
     if existing.role.is_some() {
         put(desk, &existing.binding, &wanted.binding, mode).await?;
     }
-    Ok(survey.as_planned())
+    Ok(Written::as_planned(survey))
 }
 
 /// Writes the share. One writer at a time: the lock is held until everything is there, so that a

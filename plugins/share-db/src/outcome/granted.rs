@@ -6,7 +6,7 @@ use datalab_core::{
 use serde::Serialize;
 
 use crate::{
-    grant::{Action, ActionVerb, GrantRequest, LoginProof, Proof, Survey, Written},
+    grant::{self, Action, ActionVerb, GrantRequest, LoginProof, Proof},
     network::Exposure,
     outcome::by_name,
     postgres::{Access, DatabaseReach},
@@ -65,13 +65,12 @@ pub(crate) enum GrantResult {
 }
 
 impl Granted {
-    pub(crate) fn new(
-        name: &DisplayName,
-        request: &GrantRequest,
-        survey: &Survey,
-        written: Written,
-        proof: Proof,
-    ) -> Self {
+    pub(crate) fn new(name: &DisplayName, request: &GrantRequest, done: grant::Done) -> Self {
+        let grant::Done {
+            survey,
+            written,
+            proof,
+        } = done;
         let (identity, terms) = (&survey.identity, &survey.terms);
         let is_new = survey.existing.secret.is_none();
         let target = format!(

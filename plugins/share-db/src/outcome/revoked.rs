@@ -75,6 +75,13 @@ impl RevokedShare {
         }
     }
 
+    fn cut(&self) -> String {
+        match self.sessions_cut {
+            1 => "1 session cut".to_owned(),
+            count => format!("{count} sessions cut"),
+        }
+    }
+
     fn lines(&self, command: &str, dry: bool) -> Vec<String> {
         let prefix = if dry { "dry run: " } else { "" };
         let mut lines = vec![if self.remains.is_empty() {
@@ -89,14 +96,8 @@ impl RevokedShare {
             )
         }];
         lines.push(match self.login {
-            LoginFate::Dropped => format!(
-                "  login {} dropped, {} sessions cut",
-                self.role, self.sessions_cut
-            ),
-            LoginFate::Locked => format!(
-                "  login {} locked, {} sessions cut",
-                self.role, self.sessions_cut
-            ),
+            LoginFate::Dropped => format!("  login {} dropped, {}", self.role, self.cut()),
+            LoginFate::Locked => format!("  login {} locked, {}", self.role, self.cut()),
             LoginFate::Absent => format!("  login {} was not there", self.role),
             LoginFate::DatabaseGone => "  the database is gone, and its logins with it".to_owned(),
             LoginFate::Foreign => format!("  role {} is not ours and was left as it is", self.role),

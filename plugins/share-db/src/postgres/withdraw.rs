@@ -112,7 +112,9 @@ impl Withdrawal<'_> {
             }
         }
         // A login that was under way when NOLOGIN committed may have become a session since.
-        self.done.sessions_cut += self.cut_sessions().await?;
+        if self.change == Change::Commit {
+            self.done.sessions_cut += self.cut_sessions().await?;
+        }
         if self.done.owned.is_empty() || heir.is_some() {
             self.execute(self.base, format!("DROP ROLE {role}")).await?;
             self.done.dropped = true;

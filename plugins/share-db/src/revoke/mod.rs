@@ -18,7 +18,7 @@ use crate::{
     desk::Desk,
     network,
     outcome::Revoked,
-    postgres::{Change, Credential, Server, ShareLock, shared_logins},
+    postgres::{Change, Credential, LoginState, Server, ShareLock, shared_logins},
     share::{self, Identity, Record, Records},
 };
 
@@ -115,9 +115,10 @@ async fn revoke_all(desk: &Desk<'_>, request: &RevokeRequest) -> Result<Revoked,
                 )
             })
             .collect();
+        let shares = if meant.len() == 1 { "share" } else { "shares" };
         request.confirm.ask(
             desk.world,
-            &format!("Revoke {} shares ({})?", meant.len(), names.join(", ")),
+            &format!("Revoke {} {shares} ({})?", meant.len(), names.join(", ")),
         )?;
     }
 
@@ -129,9 +130,27 @@ async fn revoke_all(desk: &Desk<'_>, request: &RevokeRequest) -> Result<Revoked,
     names.extend(only.clone());
     names.sort();
     names.dedup();
+    // Whatever can be refused is refused before the first share is touched.
+    let mut all_reached = Vec::new();
     for name in names {
         let database = databases.iter().find(|database| database.name == name);
         let reached = reach(desk, request, database).await;
+        if let (Some(heir), Reached::Open(open)) = (&request.reassign_to, &reached) {
+            refuse_odd_heir(open, heir, &name).await?;
+        }
+        if request.unisolate
+            && request.dry_run == DryRun::None
+            && base_policy(&policies, &name).is_some()
+            && !is_shared_otherwise(&records, &meant, &name)
+        {
+            request.confirm.ask(
+                desk.world,
+                &format!("Open {name} to every pod of the cluster again?"),
+            )?;
+        }
+        all_reached.push((name, reached));
+    }
+    for (name, reached) in all_reached {
         let mut shares: Vec<Record> = meant
             .iter()
             .filter(|record| record.identity.database == name)
@@ -143,14 +162,46 @@ async fn revoke_all(desk: &Desk<'_>, request: &RevokeRequest) -> Result<Revoked,
             revoked.items.push(share);
         }
         if request.unisolate {
-            let others = records.iter().any(|record| {
-                record.identity.database == name
-                    && !shares.iter().any(|share| share.identity == record.identity)
-            });
+            let others = is_shared_otherwise(&records, &shares, &name);
             unisolate(desk, request, &name, &policies, others, &mut revoked).await?;
         }
     }
     Ok(revoked)
+}
+
+fn is_shared_otherwise(records: &[Record], revoked: &[Record], database: &str) -> bool {
+    records.iter().any(|record| {
+        record.identity.database == database
+            && !revoked
+                .iter()
+                .any(|share| share.identity == record.identity)
+    })
+}
+
+/// Handing objects to a role that is not there would stop half-way; handing them to the login that
+/// is taken back would drop them with it.
+async fn refuse_odd_heir(open: &Open, heir: &str, database: &str) -> Result<(), Failure> {
+    let refused = |why: String| {
+        Err(Failure::new(Kind::Usage, why)
+            .state("nothing was changed")
+            .next("the same command with --reassign-to ROLE, the database's owner say"))
+    };
+    match LoginState::read(open.lock.session(), heir).await? {
+        None => refused(format!(
+            "there is no role {heir:?} in database {database} to hand objects to"
+        )),
+        Some(role)
+            if role
+                .comment
+                .as_deref()
+                .is_some_and(|comment| comment.starts_with(share::COMMENT_BEGINNING)) =>
+        {
+            refused(format!(
+                "role {heir:?} is the login of a share itself; objects cannot be handed to it"
+            ))
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 /// The database that is named; one that is gone is known by its shares.
@@ -281,6 +332,14 @@ async fn open(
     })))
 }
 
+/// The policy by which a grant closed the database.
+fn base_policy<'p>(policies: &'p [NetworkPolicy], database: &str) -> Option<&'p NetworkPolicy> {
+    let name = network::base_name(database);
+    policies.iter().find(|policy| {
+        policy.metadata.name.as_deref() == Some(&name) && share::is_ours(*policy).is_ok()
+    })
+}
+
 /// Removes the base policy, once no share needs it.
 async fn unisolate(
     desk: &Desk<'_>,
@@ -291,21 +350,14 @@ async fn unisolate(
     revoked: &mut Revoked,
 ) -> Result<(), Failure> {
     let name = network::base_name(database);
-    let found = policies.iter().find(|policy| {
-        policy.metadata.name.as_deref() == Some(&name) && share::is_ours(*policy).is_ok()
-    });
-    let Some(policy) = found else { return Ok(()) };
+    let Some(policy) = base_policy(policies, database) else {
+        return Ok(());
+    };
     if others {
         revoked.notes.push(format!(
             "networkpolicy {name} is kept: {database} is still shared with others"
         ));
         return Ok(());
-    }
-    if request.dry_run == DryRun::None {
-        request.confirm.ask(
-            desk.world,
-            &format!("Open {database} to every pod of the cluster again?"),
-        )?;
     }
     if let Some(mode) = request.mode() {
         desk.cluster

@@ -16,6 +16,9 @@ pub(crate) const GRANTEE_LABEL: &str = "datalab/grantee";
 pub(crate) const BY_PURPOSE: &str =
     "app.kubernetes.io/managed-by=kubectl-datalab,datalab/purpose=share-db";
 
+/// How the comments of all logins of shares begin.
+pub(crate) const COMMENT_BEGINNING: &str = "kubectl-datalab share-db: ";
+
 /// The length of an id in bytes: 48 bits tell the shares of one server apart.
 const ID_BYTES: usize = 6;
 
@@ -61,7 +64,7 @@ impl Identity {
     /// The beginning of the comments of all logins for shares of this database.
     pub(crate) fn comment_prefix(&self) -> String {
         format!(
-            "kubectl-datalab share-db: {}/{} with ",
+            "{COMMENT_BEGINNING}{}/{} with ",
             self.namespace, self.database
         )
     }

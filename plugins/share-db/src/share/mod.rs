@@ -19,7 +19,9 @@ mod record;
 mod terms;
 
 pub(crate) use grantee::{Grantee, derive};
-pub(crate) use identity::{BY_PURPOSE, DATABASE_LABEL, GRANTEE_LABEL, Identity, base_labels};
+pub(crate) use identity::{
+    BY_PURPOSE, COMMENT_BEGINNING, DATABASE_LABEL, GRANTEE_LABEL, Identity, base_labels,
+};
 pub(crate) use objects::{Address, CA_KEY, Keeper, binding, covers, is_ours, ours, role, secret};
 pub(crate) use password::generate;
 pub(crate) use record::{Record, Records};
