@@ -1,3 +1,8 @@
 //! Sharing a database of the catalogue, told on the lab's cluster.
 
+mod failures;
+mod lock;
+mod share;
+mod story;
 mod transcript;
+mod transport;

@@ -10,7 +10,7 @@ use regex::{Captures, Regex};
 const SUFFIX: &str = "story";
 
 /// What differs from run to run whatever the play, and what stands for it.
-const REPLACED: [(&str, &str); 7] = [
+const REPLACED: [(&str, &str); 8] = [
     // Where the stage's kubectl lies.
     (r"(?m)^\$ \S*/kubectl ", "$ kubectl "),
     // The folder of a play: kubeconfigs, homes.
@@ -18,6 +18,10 @@ const REPLACED: [(&str, &str); 7] = [
     (
         r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z",
         "YYYY-MM-DDThh:mm:ssZ",
+    ),
+    (
+        r"\b\d+/\d+ nodes are available: \d+ node",
+        "0/N nodes are available: N node",
     ),
     (r"https://[\w.-]+:\d+", "https://api-server:6443"),
     (r"\b(127\.0\.0\.1|localhost):\d+", "$1:PORT"),

@@ -1,0 +1,51 @@
+use super::Scene;
+
+#[test]
+fn an_end_that_cannot_be_meant_is_refused_by_the_servers_clock() {
+    let Some(scene) = Scene::required("expiry") else {
+        return;
+    };
+    let database = scene.database();
+    let before = scene.before(Some(&database));
+    for (name, options) in [
+        ("expiry-past", ["--until", "2020-01-31"]),
+        (
+            "expiry-past-moment",
+            ["--until", "2020-01-31T12:00:00+02:00"],
+        ),
+        ("expiry-too-distant", ["--until", "2226-01-31"]),
+        ("expiry-malformed", ["--until", "next tuesday"]),
+        ("expiry-no-such-day", ["--until", "2031-02-30"]),
+        ("expiry-for-malformed", ["--for", "a fortnight"]),
+        ("expiry-for-nothing", ["--for", "0d"]),
+        ("expiry-for-negative", ["--for", "-1d"]),
+        ("expiry-for-too-long", ["--for", "99999d"]),
+        ("expiry-for-overflow", ["--for", "99999999999999999999d"]),
+    ] {
+        let refused = scene.grant(&options);
+        assert_eq!(refused.code(), Some(2), "{refused}");
+        scene.transcript.keep(name, &refused);
+    }
+    let both = scene.grant(&["--for", "30d", "--no-expiry"]);
+    scene.transcript.keep("expiry-contradiction", &both);
+    before.assert_unchanged();
+}
+
+#[test]
+fn what_is_over_is_listed_refused_and_revoked() {
+    let Some(scene) = Scene::required("expired") else {
+        return;
+    };
+    let database = scene.database();
+    let x = scene.play.tenant("x");
+    scene.grant(&["--for", "2s"]).ok();
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let list =
+        crate::transcript::share_db(&scene.me, ["list", "--live", "-o", "wide", "--exit-code"]);
+    scene.transcript.keep("expiry-over-list", &list);
+    let share = format!("{}/{}", scene.me.namespace(), database.fullname());
+    let connect = crate::transcript::share_db(&x, ["connect", &share, "--print", "env"]);
+    scene.transcript.keep("expiry-over-connect", &connect);
+    let revoked = crate::transcript::share_db(&scene.me, ["revoke", "--expired"]);
+    scene.transcript.keep("expiry-over-revoke", &revoked);
+}
