@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use arena::{Arena, Case};
+use datalab_lab::skip;
 use datalab_lab::tenant::Stage;
 
 #[test]
@@ -31,8 +32,9 @@ fn policies_are_enforced() {
     if arena.in_lab {
         own_engine.iter().for_each(|story| story(&arena));
     } else {
-        eprintln!(
-            "skipped: what only the lab's own engine promises (needs the lab: cargo xtask lab up)"
+        skip(
+            "policies_are_enforced, what only the lab's own engine promises",
+            "the lab: cargo xtask lab up",
         );
     }
 }

@@ -39,7 +39,7 @@ pub enum Peers {
     All,
     /// These addresses.
     Addresses(BTreeSet<IpAddr>),
-    /// A network without the exceptions, none of which holds another.
+    /// A network without the exceptions.
     #[expect(missing_docs, reason = "the names say all")]
     Block {
         network: IpNet,
@@ -80,13 +80,13 @@ pub fn compile(cluster: &Cluster) -> Vec<Isolation> {
             cluster,
             pod,
             |policy| policy.ingress.as_deref(),
-            ingress_flows,
+            |policy, rule| ingress_flows(cluster, policy, rule, pod),
         ),
         egress: union(
             cluster,
             pod,
             |policy| policy.egress.as_deref(),
-            egress_flows,
+            |policy, rule| egress_flows(cluster, policy, rule),
         ),
     });
     isolations
@@ -95,11 +95,11 @@ pub fn compile(cluster: &Cluster) -> Vec<Isolation> {
 }
 
 /// The flows of all rules that apply to a pod in one direction; none if no policy isolates it there.
-fn union<'a>(
-    cluster: &'a Cluster,
+fn union(
+    cluster: &Cluster,
     pod: &Pod,
-    rules_of: impl Fn(&'a Policy) -> Option<&'a [Rule]>,
-    flows_of: impl Fn(&Cluster, &Policy, &Rule, &Pod) -> Vec<Flow>,
+    rules_of: impl Fn(&Policy) -> Option<&[Rule]>,
+    flows_of: impl Fn(&Policy, &Rule) -> Vec<Flow>,
 ) -> Option<BTreeSet<Flow>> {
     let mut flows = None;
     for policy in cluster
@@ -114,11 +114,7 @@ fn union<'a>(
                     ports: None,
                 }])
             });
-            flows.extend(
-                rules
-                    .iter()
-                    .flat_map(|rule| flows_of(cluster, policy, rule, pod)),
-            );
+            flows.extend(rules.iter().flat_map(|rule| flows_of(policy, rule)));
         }
     }
     flows
@@ -141,7 +137,7 @@ fn ingress_flows(cluster: &Cluster, policy: &Policy, rule: &Rule, pod: &Pod) -> 
 
 /// Named ports differ from one destination to the next, so each is looked up in every pod that the
 /// peers hold; what is not a pod has no named ports.
-fn egress_flows(cluster: &Cluster, policy: &Policy, rule: &Rule, _pod: &Pod) -> Vec<Flow> {
+fn egress_flows(cluster: &Cluster, policy: &Policy, rule: &Rule) -> Vec<Flow> {
     let (named, numbered): (Vec<&Port>, Vec<&Port>) = rule
         .ports
         .iter()
@@ -217,7 +213,7 @@ fn peers(cluster: &Cluster, policy: &Policy, rule: &Rule) -> Vec<Peers> {
         match peer {
             Peer::Block { network, except } => peers.push(Peers::Block {
                 network: *network,
-                except: outermost(except),
+                except: except.iter().copied().collect(),
             }),
             Peer::Pods { namespaces, pods } => addresses.extend(
                 cluster
@@ -244,21 +240,6 @@ fn within(cluster: &Cluster, policy: &Policy, namespaces: &Namespaces, pod: &Pod
             .get(&pod.name.namespace)
             .is_some_and(|labels| selector.matches(labels)),
     }
-}
-
-/// Networks without those inside another: an nftables set takes no overlaps.
-fn outermost(networks: &[IpNet]) -> BTreeSet<IpNet> {
-    let distinct: BTreeSet<IpNet> = networks.iter().copied().collect();
-    let inside = |network: &IpNet| {
-        distinct
-            .iter()
-            .any(|other| other != network && other.contains(network))
-    };
-    distinct
-        .iter()
-        .copied()
-        .filter(|network| !inside(network))
-        .collect()
 }
 
 impl Peers {

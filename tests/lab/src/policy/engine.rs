@@ -65,7 +65,7 @@ pub async fn enforce(kubeconfig: &Path) -> Result<(), Error> {
             match news {
                 News::Listed(kind) => drop(listed.insert(kind)),
                 News::Changed => {}
-                News::Lost(kind, error) => log(format_args!("watching {kind:?}s: {error}")),
+                News::Lost(kind, error) => log(format_args!("watching {}: {error}", kind.plural())),
             }
             change = timeout_at(settled, changes.next()).await.ok().flatten();
         }
@@ -106,6 +106,14 @@ enum Kind {
 
 impl Kind {
     const ALL: usize = 3;
+
+    fn plural(self) -> &'static str {
+        match self {
+            Self::Namespace => "Namespaces",
+            Self::Pod => "Pods",
+            Self::NetworkPolicy => "NetworkPolicies",
+        }
+    }
 }
 
 /// What a watch tells.

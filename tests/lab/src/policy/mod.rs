@@ -17,7 +17,7 @@
 //! - A connection that is no longer allowed is reset at its next packet.
 //! - `ipBlock` sees the addresses of pods, behind a Service as well.
 //! - Connections from the node to its pods always pass, so probes and port-forwards do. Those from
-//!   an isolated pod to the node are judged: DNS is answered there, not by pods.
+//!   an isolated pod to the node are judged: the API server is there, and no pod.
 //! - A pod is unprotected for the moment between its start and the API knowing its address.
 
 pub mod compile;

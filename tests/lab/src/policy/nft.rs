@@ -102,7 +102,7 @@ pub fn render(isolations: &[Isolation]) -> String {
 }
 
 /// What pods send to each other and to the outside passes forward; what they send to the node
-/// itself, where DNS is answered, passes input. The node's own connections to pods, the kubelet's
+/// itself, the API server above all, passes input. The node's own connections to pods, the kubelet's
 /// probes among them, leave by output, which is not hooked, and their replies are let in.
 ///
 /// A packet of no connection cannot be judged; an ICMP error belongs to one that was allowed.

@@ -208,6 +208,20 @@ fn a_named_port_is_that_of_the_destination() {
         "no TCP port is called dns"
     );
 
+    let block = policy(
+        "podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: web}], to: [\
+         {ipBlock: {cidr: 10.123.0.0/24, except: [10.123.0.30/32]}}]}]",
+    );
+    let rules = under(&[&block, another]);
+    assert!(
+        rules.tcp(DB, ALICE_CLIENT, 8080),
+        "a pod in a block keeps its names"
+    );
+    assert!(
+        !rules.tcp(DB, "10.123.0.30", 9090),
+        "but not as an exception"
+    );
+
     let egress = policy(
         "podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: web}], to: [\
          {namespaceSelector: {matchLabels: {user: alice}}}, {ipBlock: {cidr: 192.0.2.0/24}}]}]",
@@ -227,7 +241,7 @@ fn a_named_port_is_that_of_the_destination() {
 }
 
 #[test]
-fn egress_to_the_node_is_judged_where_dns_is_answered() {
+fn egress_to_the_node_is_judged() {
     let dns = policy(
         "podSelector: {}, policyTypes: [Egress], egress: [{ports: [{protocol: UDP, port: 53}]}]",
     );
