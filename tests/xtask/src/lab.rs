@@ -133,12 +133,11 @@ fn print_status(lab: &Lab, status: &Status, out: &mut impl Write) -> io::Result<
         Some(false) => "not ready",
         None => "unknown: the API server does not answer",
     };
-    let version = status.server_version.as_deref().unwrap_or("unknown");
-    writeln!(
-        out,
-        "\nnode: {node}\nKubernetes: {version}\nfiles: {}",
-        lab.state_dir().display()
-    )
+    let known = |version: &Option<String>| version.as_deref().unwrap_or("unknown").to_owned();
+    writeln!(out, "\nnode: {node}")?;
+    writeln!(out, "Kubernetes: {}", known(&status.server_version))?;
+    writeln!(out, "runtime: {}", known(&status.runtime_version))?;
+    writeln!(out, "files: {}", lab.state_dir().display())
 }
 
 fn print_env(lab: &Lab) -> io::Result<()> {

@@ -40,6 +40,8 @@ pub struct Status {
     pub node_ready: Option<bool>,
     /// The API server's version, such as `v1.37.1`.
     pub server_version: Option<String>,
+    /// What runs the containers, such as `containerd://1.6.20`.
+    pub runtime_version: Option<String>,
 }
 
 impl Status {
@@ -65,12 +67,16 @@ impl Lab {
     /// Asks the lab how it fares. What cannot be asked is unknown, not an error.
     #[must_use]
     pub fn status(&self) -> Status {
-        let jsonpath = r#"-o=jsonpath={.status.conditions[?(@.type=="Ready")].status}"#;
+        let jsonpath = r#"-o=jsonpath={.status.conditions[?(@.type=="Ready")].status} {.status.nodeInfo.containerRuntimeVersion}"#;
+        let node = self.ask(&["get", "node", NODE, jsonpath]);
+        let (ready, runtime) = node
+            .as_deref()
+            .and_then(|node| node.split_once(' '))
+            .unzip();
         Status {
             parts: self.parts(),
-            node_ready: self
-                .ask(&["get", "node", NODE, jsonpath])
-                .map(|ready| ready == "True"),
+            node_ready: ready.map(|ready| ready == "True"),
+            runtime_version: runtime.map(str::to_owned),
             server_version: self
                 .ask(&["get", "--raw=/version"])
                 .and_then(|text| serde_json::from_str::<Version>(&text).ok())

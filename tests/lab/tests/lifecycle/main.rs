@@ -223,3 +223,21 @@ fn a_part_that_does_not_start_is_named_with_its_log() {
     lab.assert_gone();
     stand.assert_clean();
 }
+
+#[test]
+fn a_real_policy_engine_takes_the_place_of_the_labs() {
+    let Some(stand) = Stand::required("a_real_policy_engine_takes_the_place_of_the_labs") else {
+        return;
+    };
+    let engine = stand.program("echo \"on $NODE_NAME: $*\"; exec sleep 1000");
+    let up = ["up", "--name", "engine"];
+    stand.succeeds_with("TEST_ASSET_NETWORK_POLICY_ENGINE", &engine, &up);
+    let lab = stand.lab("engine");
+    eventually(AT_ONCE, "the engine is told what it needs to know", || {
+        let log = lab.log("network-policy-engine");
+        log.contains("on lab: --run-firewall=true") && log.contains("--kubeconfig=/")
+    });
+    stand.succeeds(&["down", "--name", "engine"]);
+    lab.assert_gone();
+    stand.assert_clean();
+}

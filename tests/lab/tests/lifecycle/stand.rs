@@ -64,6 +64,12 @@ impl Stand {
         said
     }
 
+    /// As [`Self::succeeds`], with one more variable in the environment.
+    pub(crate) fn succeeds_with(&self, name: &str, value: &Path, arguments: &[&str]) {
+        let (success, said) = run(self.command(arguments).env(name, value));
+        assert!(success, "xtask lab {arguments:?} failed:\n{said}");
+    }
+
     /// As [`Self::fails`], with one more variable in the environment.
     pub(crate) fn fails_with(&self, name: &str, value: &Path, arguments: &[&str]) -> String {
         let (success, said) = run(self.command(arguments).env(name, value));

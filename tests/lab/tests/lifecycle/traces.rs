@@ -120,6 +120,11 @@ impl LabTraces {
         stranger
     }
 
+    /// What a part has written.
+    pub(crate) fn log(&self, part: &str) -> String {
+        fs::read_to_string(self.directory.join("log").join(format!("{part}.log"))).unwrap()
+    }
+
     /// Runs the lab's kubectl as its administrator.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(self.directory.join("bin/kubectl"));
