@@ -59,8 +59,8 @@ pub(crate) async fn list(desk: &Desk<'_>, request: &ListRequest) -> Result<Share
             let database = databases
                 .iter()
                 .find(|database| database.name == record.identity.database);
-            let exposure = database.map(|database| exposure_of(database, &pods, &policies));
-            judge(record, database, exposure.as_ref(), now)
+            let network = database.map(|database| network_of(database, &pods, &policies));
+            judge(record, database, network.as_ref(), now)
         })
         .collect();
     if request.live {
@@ -106,7 +106,13 @@ async fn only_database(
     }
 }
 
-fn exposure_of(database: &Database, pods: &[Pod], policies: &[NetworkPolicy]) -> Exposure {
+/// The exposure of a database as it is, and as it would be without the policies of shares.
+struct Network {
+    exposure: Exposure,
+    without_shares: Exposure,
+}
+
+fn network_of(database: &Database, pods: &[Pod], policies: &[NetworkPolicy]) -> Network {
     let selected = |labels: &BTreeMap<String, String>| {
         database
             .selector
@@ -119,15 +125,19 @@ fn exposure_of(database: &Database, pods: &[Pod], policies: &[NetworkPolicy]) ->
         .find(selected)
         // Without a pod, the labels that any pod of the Service has are the best there is.
         .unwrap_or_else(|| database.selector.clone());
-    network::exposure(policies, &labels)
+    Network {
+        exposure: network::exposure(policies, &labels),
+        without_shares: network::exposure(&network::without_shares(policies), &labels),
+    }
 }
 
 fn judge(
     record: &Record,
     database: Option<&Database>,
-    exposure: Option<&Exposure>,
+    network: Option<&Network>,
     now: Timestamp,
 ) -> ListedShare {
+    let exposure = network.map(|network| &network.exposure);
     let terms = record.terms();
     let mut reasons = Vec::new();
     let mut state = State::Ok;
@@ -139,6 +149,12 @@ fn judge(
         worse(
             State::OpenToAll,
             "every pod of the cluster reaches the database".to_owned(),
+        );
+    } else if network.is_some_and(|network| network.without_shares.is_open()) {
+        worse(
+            State::Drifted,
+            "only policies of shares isolate the database, which shut its own namespace out; --isolate lets it in"
+                .to_owned(),
         );
     }
     if terms
@@ -321,6 +337,8 @@ async fn look_at(
     match &state {
         None => worse(State::Drifted, "its login is gone from the database"),
         Some(login) if !login.can_login => worse(State::Drifted, "its login is locked"),
+        // Without its Secret it is an orphan already, whatever its password.
+        Some(_) if record.secret.is_none() => {}
         Some(login) if !password.is_some_and(|password| login.accepts(password.expose())) => {
             worse(
                 State::Drifted,

@@ -111,7 +111,10 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
     let terms_before = existing.terms();
     let expiry = request.expiry(now, terms_before.as_ref())?;
     let grantee = share::derive(namespace, &bindings, &request.with, &request.subjects);
-    let exposure = exposure_without_ours(&policies, &primary, &object_name);
+    let exposure = network::exposure(
+        &network::without_shares(&policies),
+        &primary.pod.metadata.labels.clone().unwrap_or_default(),
+    );
 
     let (superuser, superuser_secret) = catalogue::superuser(
         cluster,
@@ -341,32 +344,6 @@ fn refuse_odd_grantee(desk: &Desk<'_>, request: &GrantRequest) -> Result<(), Fai
     .detail(format!("if there is a namespace of that name, say who is meant: --subject group:system:serviceaccounts:{with}"))
     .next(command(&format!("{prefix}-{with}")))
     .next(command(&format!("projet-{with}"))))
-}
-
-/// The exposure as it would be without the policies of single shares: a share's policy alone would
-/// make an open database look isolated.
-fn exposure_without_ours(
-    policies: &[NetworkPolicy],
-    primary: &Primary,
-    object_name: &str,
-) -> Exposure {
-    let others: Vec<NetworkPolicy> = policies
-        .iter()
-        .filter(|policy| {
-            let is_a_share = policy
-                .metadata
-                .labels
-                .as_ref()
-                .is_some_and(|labels| labels.contains_key(share::GRANTEE_LABEL))
-                && share::is_ours(*policy).is_ok();
-            !is_a_share && policy.metadata.name.as_deref() != Some(object_name)
-        })
-        .cloned()
-        .collect();
-    network::exposure(
-        &others,
-        &primary.pod.metadata.labels.clone().unwrap_or_default(),
-    )
 }
 
 fn fresh_verifier(desk: &Desk<'_>, password: &Secret<String>) -> Result<Verifier, Failure> {

@@ -5,6 +5,8 @@ use datalab_core::cluster::api::{
 };
 use serde::Serialize;
 
+use crate::share;
+
 /// Who is let in to a pod by the policies of its namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
@@ -63,6 +65,21 @@ pub(crate) fn exposure(policies: &[NetworkPolicy], labels: &BTreeMap<String, Str
             policies: names(&opening),
         }
     }
+}
+
+/// The policies but those of single shares, which let only grantees in: alone they would make an open
+/// database look isolated, and shut its own namespace out.
+pub(crate) fn without_shares(policies: &[NetworkPolicy]) -> Vec<NetworkPolicy> {
+    let is_a_share = |policy: &&NetworkPolicy| {
+        let labels = policy.metadata.labels.as_ref();
+        labels.is_some_and(|labels| labels.contains_key(share::GRANTEE_LABEL))
+            && share::is_ours(*policy).is_ok()
+    };
+    policies
+        .iter()
+        .filter(|policy| !is_a_share(policy))
+        .cloned()
+        .collect()
 }
 
 fn concerns_ingress(policy: &NetworkPolicy) -> bool {

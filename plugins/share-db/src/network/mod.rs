@@ -7,5 +7,5 @@
 mod exposure;
 mod policy;
 
-pub(crate) use exposure::{Exposure, exposure};
+pub(crate) use exposure::{Exposure, exposure, without_shares};
 pub(crate) use policy::{base_name, base_policy, grantee_policy};
