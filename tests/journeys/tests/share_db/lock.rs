@@ -76,6 +76,16 @@ impl HeldLock {
 
     /// Lets it go and waits until it is gone.
     pub(crate) fn release(self) {}
+
+    /// Runs more SQL before it lets go, as the one who holds the lock.
+    #[track_caller]
+    pub(crate) fn release_with(mut self, sql: &str) {
+        let stdin = self
+            .stdin
+            .as_mut()
+            .expect("because it is taken at the end only");
+        writeln!(stdin, "{sql};").expect("because psql reads");
+    }
 }
 
 impl Drop for HeldLock {

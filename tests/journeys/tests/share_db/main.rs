@@ -2,6 +2,7 @@
 
 mod failures;
 mod lock;
+mod secrets;
 mod share;
 mod story;
 mod transcript;
