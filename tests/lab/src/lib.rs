@@ -8,8 +8,19 @@
 //!   `image` (of all pods), kept in the cache of `directories`
 //! - the cluster: `pki`, `kubeconfig`, `control_plane`, `node`, each started as a `part`
 //! - around it: [`init`] (the first process), `cgroup`, `mounts`, `network`, `state`
-//! - for tests that need any of this: [`skip`]
 //! - on it: [`policy`] (enforces NetworkPolicies), [`tenant`] (namespaces, users and databases)
+//! - for tests that need any of this: [`skip`]
+//!
+//! | variable | what it holds |
+//! |---|---|
+//! | `DATALAB_CACHE` | where binaries and images are kept; else XDG's cache directory |
+//! | `DATALAB_STATE` | where the labs' directories are; else XDG's state directory |
+//! | `DATALAB_LAB` | the state file of the lab that tests use; `cargo xtask lab env` prints it |
+//! | `DATALAB_SKIPS` | a file to which each skipped test adds a line |
+//! | `TEST_ASSET_NAME` | a binary to use instead of building it, such as `TEST_ASSET_KUBE_APISERVER` |
+//! | `TEST_ASSET_NETWORK_POLICY_ENGINE` | a real engine, called as kube-router is, instead of [`policy`] |
+//! | `KUBEBUILDER_ASSETS` | a folder of such binaries |
+//! | `CI` | when `true`, a test that would be skipped fails |
 
 mod cgroup;
 mod command;

@@ -27,7 +27,7 @@ use crate::state::{self, State};
 
 pub(crate) use protocol::{GO, Message};
 
-/// Why the lab's first process ended. `up` hears of failures by [`Message::Failed`].
+/// Why the lab's first process ended. `up` hears of it as a message.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The namespaces could not be arranged.
