@@ -255,7 +255,8 @@ mod tests {
         let begun = tokio::time::Instant::now();
         let silence = tokio::spawn(async move { stream.read(&mut [0; 8]).await });
         for beats in 1..4 {
-            let message = theirs.next().await.unwrap().unwrap();
+            let message = tokio::time::timeout(2 * PULSE, theirs.next()).await;
+            let message = message.unwrap().unwrap().unwrap();
             assert!(message.is_ping(), "{message:?}");
             assert!(begun.elapsed() >= PULSE * beats && begun.elapsed() < PULSE * (beats + 1));
         }
