@@ -143,6 +143,7 @@ async fn find(desk: &Desk<'_>, share: &ShareName) -> Result<(Identity, SecretObj
             named.grantee
         ),
     )
+    .detail("it was never made, or was revoked: from here both look alike")
     .detail(format!(
         "it would be Secret {name} in namespace {namespace}"
     ))

@@ -153,7 +153,7 @@ fn judge(
     } else if network.is_some_and(|network| network.without_shares.is_open()) {
         worse(
             State::Drifted,
-            "only policies of shares isolate the database, which shut its own namespace out; --isolate lets it in"
+            "the policy that let its own namespace in is gone; a grant with --isolate makes another"
                 .to_owned(),
         );
     }
