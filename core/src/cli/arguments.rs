@@ -14,6 +14,15 @@ pub enum Parsed<A> {
     Printed(u8),
 }
 
+/// What the exit codes of all tools mean, for a help page.
+pub const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 unreachable, 6 partly done,
+  7 differences (with --exit-code), 8 locked or somebody else's, 9 waiting for a person,
+  125 the command after -- was not started, 130 or 143 interrupted";
+
+/// Stands for the command as it was spelled, in what a tool puts below its options.
+const SPELLED: &str = "{command}";
+
 /// Reads the command line. A first word that is no verb of the tool stands after `implied`, so
 /// that the shortest form of a tool's main verb needs no verb at all.
 pub fn parse<A: CommandFactory + FromArgMatches>(
@@ -22,7 +31,10 @@ pub fn parse<A: CommandFactory + FromArgMatches>(
     arguments: impl IntoIterator<Item = OsString>,
     implied: Option<&str>,
 ) -> Parsed<A> {
-    let mut command = A::command().bin_name(name.as_str()).no_binary_name(true);
+    let mut command = spelled(A::command(), name)
+        .bin_name(name.as_str())
+        .display_name(name.as_str())
+        .no_binary_name(true);
     command.build();
     let mut arguments: Vec<OsString> = arguments.into_iter().skip(1).collect();
     if let Some(verb) = implied
@@ -50,6 +62,18 @@ pub fn parse<A: CommandFactory + FromArgMatches>(
             }
         }
     }
+}
+
+/// Puts the spelling into the examples of a command and its verbs.
+fn spelled(command: clap::Command, name: &DisplayName) -> clap::Command {
+    let below = command
+        .get_after_help()
+        .map(|text| text.to_string().replace(SPELLED, name.as_str()));
+    let command = match below {
+        Some(text) => command.after_help(text),
+        None => command,
+    };
+    command.mut_subcommands(|verb| spelled(verb, name))
 }
 
 /// Whether no verb is named: the first word that is not a flag, nor a flag's value, is none of

@@ -13,7 +13,7 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connection options, as kubectl's")]
 pub struct ConnectionArgs {
-    /// Namespace to work in
+    /// Namespace to work in, if not the context's
     #[arg(short, long, global = true, value_name = "NAMESPACE")]
     namespace: Option<Namespace>,
     /// Kubeconfig file to use
@@ -35,7 +35,7 @@ pub struct ConnectionArgs {
     #[arg(long, global = true, value_name = "NAME")]
     tls_server_name: Option<String>,
     /// Do not check the server's certificate
-    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     insecure_skip_tls_verify: Option<bool>,
     /// Certificate authorities of the API server
     #[arg(long, global = true, value_name = "FILE")]
@@ -46,22 +46,22 @@ pub struct ConnectionArgs {
     /// Key of the client certificate
     #[arg(long, global = true, value_name = "FILE")]
     client_key: Option<PathBuf>,
-    /// Bearer token; other users of the machine can read it in the process list
+    /// Bearer token; the process list shows it
     #[arg(long, global = true, value_name = "TOKEN")]
     token: Option<SecretArg>,
     /// User to impersonate
     #[arg(long = "as", global = true, value_name = "USER")]
     as_user: Option<String>,
-    /// Group to impersonate; can be given again
+    /// Group to impersonate; can be repeated
     #[arg(long = "as-group", global = true, value_name = "GROUP")]
     as_groups: Vec<String>,
     /// UID to impersonate
     #[arg(long, global = true, value_name = "UID")]
     as_uid: Option<String>,
-    /// Time limit of one request: seconds, or 1s, 2m, 3h; 0 for none
+    /// Limit of a request: 10, 1s, 2m; 0 for none
     #[arg(long, global = true, value_name = "TIME")]
     request_timeout: Option<RequestTimeout>,
-    /// Say what is asked of the API server: 6 and above shows each request
+    /// Show each request, from 6 on
     #[arg(short = 'v', long = "v", global = true, num_args = 0..=1, require_equals = true, default_missing_value = "6", default_value = "0", value_name = "N", hide_default_value = true)]
     verbosity: u8,
 }

@@ -10,7 +10,7 @@ mod connection;
 mod display_name;
 mod shell;
 
-pub use arguments::{Parsed, parse};
+pub use arguments::{EXIT_CODES, Parsed, parse};
 pub use connection::ConnectionArgs;
 pub use display_name::DisplayName;
 pub use shell::{ConfirmArgs, DryRun, DryRunArgs, OutputArgs, Shell, interruptible};

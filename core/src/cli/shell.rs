@@ -10,14 +10,15 @@ use crate::{
 /// The form of the result.
 #[derive(Args, Clone, Debug)]
 pub struct OutputArgs {
-    /// Output: wide, json, yaml, name or jsonpath=EXPRESSION
+    /// wide, json, yaml, name or jsonpath=EXPRESSION
     #[arg(
         short,
         long,
         global = true,
         default_value = "table",
         hide_default_value = true,
-        value_name = "FORMAT"
+        value_name = "FORMAT",
+        display_order = 900
     )]
     pub output: Format,
 }
@@ -37,15 +38,17 @@ pub enum DryRun {
 /// How far the command goes, and whether differences count.
 #[derive(Args, Clone, Debug)]
 pub struct DryRunArgs {
-    /// Only print what would be done (client), or let the servers check it too (server)
+    /// Change nothing: print what would be done, or let the servers check it as well
     #[arg(
         long,
         value_enum,
         default_value = "none",
-        value_name = "none|client|server"
+        value_name = "none|client|server",
+        hide_possible_values = true,
+        hide_default_value = true
     )]
     pub dry_run: DryRun,
-    /// Exit with 7 when something was, or would be, different
+    /// Exit with 7 if something was changed, or would be
     #[arg(long)]
     pub exit_code: bool,
 }

@@ -13,6 +13,7 @@ use crate::{
     catalogue::Wanted,
     connect::{self, ConnectRequest, PrintForm},
     desk::Desk,
+    examples,
     grant::{self, ExpiryAsked, GrantRequest},
     list::{self, ListRequest},
     outcome::Granted,
@@ -27,81 +28,96 @@ const FALLBACK_NAME: &str = "kubectl datalab share-db";
 /// forgotten safely.
 const DEFAULT_LIFETIME: Lifetime = Lifetime::from_days(30);
 
-/// Share one database of your namespace with one colleague, and take it back
-///
-/// A share is a login of its own with the least privileges that do, stored in a Secret that only
-/// the colleague can read. `share-db postgres --with user-x` is short for
-/// `share-db grant postgres --with user-x`.
+/// What the tool is, in its help page.
+const ABOUT: &str = "\
+Share one database of your namespace with one colleague, and take it back
+
+The colleague gets a login of their own, with no more privileges than asked for, in a Secret that
+they and the pods of their namespace can read. Without a command, grant is meant.";
+
 #[derive(Debug, Parser)]
 #[command(
+    about = ABOUT,
+    long_about = None,
+    after_help = examples::of_all(),
     version,
     disable_version_flag = true,
-    disable_help_subcommand = false,
     max_term_width = 100
 )]
 struct ShareDb {
-    #[command(flatten)]
-    connection: ConnectionArgs,
     #[command(flatten)]
     output: OutputArgs,
     /// Print the version
     #[arg(long, action = clap::ArgAction::Version)]
     version: Option<bool>,
+    #[command(flatten)]
+    connection: ConnectionArgs,
     #[command(subcommand)]
     verb: Verb,
 }
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Share a database; running it again converges
+    /// Share a database, or change a share
+    #[command(after_help = examples::GRANT)]
     Grant(GrantArgs),
-    /// List the shares of your namespace
+    /// List the shares of your namespace, and whether they still hold
+    #[command(after_help = examples::LIST)]
     List(ListArgs),
-    /// Take shares back: login, sessions, privileges, objects
+    /// Take shares back: cut the sessions, remove the login, its privileges and all objects
+    #[command(after_help = examples::REVOKE)]
     Revoke(RevokeArgs),
     /// Use a database that was shared with you, from a pod of your namespace
+    #[command(after_help = examples::CONNECT)]
     Connect(ConnectArgs),
 }
 
 #[derive(Args, Debug)]
 struct GrantArgs {
-    /// Which database: postgres, or postgres/NAME with a release, Service or Onyxia friendly name
+    /// postgres, or one of several: postgres/NAME, its release, Service or name in Onyxia
     #[arg(value_name = "KIND[/NAME]")]
     database: Wanted,
-    /// The namespace to share with
+    /// The colleague's namespace
     #[arg(long, value_name = "NAMESPACE")]
     with: Namespace,
-    /// Who may read the login, instead of the namespace's user and pods; can be given again
-    #[arg(long, value_name = "user:NAME|group:NAME|sa:NS/NAME")]
+    /// Who may read the login instead of that namespace's user and pods: user:NAME, group:NAME or
+    /// sa:NAMESPACE/NAME; can be repeated
+    #[arg(long, value_name = "SUBJECT")]
     subject: Vec<Subject>,
-    /// A schema to open; can be given again. All schemas of the owner if not given
+    /// A schema to share; can be repeated [default: all schemas of the database's owner]
     #[arg(long, value_name = "SCHEMA", allow_hyphen_values = true)]
     schema: Vec<String>,
-    /// The database inside the server; the one that the catalogue made if not given
+    /// The database inside the server [default: the one that the catalogue made]
     #[arg(long = "database", value_name = "DATABASE", allow_hyphen_values = true)]
     sql_database: Option<String>,
-    /// What the colleague may do with rows
-    #[arg(long, value_enum, default_value = "read")]
+    /// Read rows, or write: insert, change and delete them as well
+    #[arg(
+        long,
+        value_enum,
+        value_name = "read|write",
+        default_value = "read",
+        hide_possible_values = true
+    )]
     access: Access,
     /// How long new logins are let in, as in 30d or 12h [default: 30d]
     #[arg(long = "for", value_name = "TIME", allow_hyphen_values = true, conflicts_with_all = ["until", "no_expiry"])]
     lifetime: Option<Lifetime>,
-    /// When new logins end, as in 2027-01-31 or 2027-01-31T12:00:00Z
+    /// The day (UTC) or moment new logins end, as in 2027-01-31 or 2027-01-31T12:00:00Z
     #[arg(long, value_name = "DATE", conflicts_with = "no_expiry", value_parser = moment)]
     until: Option<Timestamp>,
-    /// New logins never end
+    /// New logins are let in until the share is revoked
     #[arg(long)]
     no_expiry: bool,
-    /// Count the lifetime from now on, although the terms are the same
+    /// Let the lifetime begin anew, although the terms are the same
     #[arg(long)]
     renew: bool,
-    /// Sessions at once; each one is a process of the server. 0 for no limit
+    /// Sessions at once; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = grant::DEFAULT_CONNECTION_LIMIT)]
     connection_limit: u32,
-    /// Close a database that is open to the whole cluster: its own namespace and shares only
+    /// Close a database that the whole cluster reaches: only its namespace and its shares stay
     #[arg(long)]
     isolate: bool,
-    /// The Secret that holds the superuser's password, when the catalogue's own does not
+    /// Secret with the superuser's username and password, if the catalogue made none
     #[arg(long, value_name = "SECRET")]
     superuser_secret: Option<ObjectName>,
     #[command(flatten)]
@@ -117,7 +133,7 @@ struct WaitArgs {
     /// Wait for a database that is suspended, starting or failing over
     #[arg(long)]
     wait: bool,
-    /// How long to wait
+    /// How long --wait waits
     #[arg(long, value_name = "TIME", default_value = "2m", requires = "wait")]
     timeout: Lifetime,
 }
@@ -133,13 +149,13 @@ struct ListArgs {
     /// Only shares of this database
     #[arg(value_name = "KIND[/NAME]")]
     database: Option<Wanted>,
-    /// Ask the databases too: sessions, passwords, logins that no share knows
+    /// Ask the databases too: sessions, passwords, logins without a share
     #[arg(long)]
     live: bool,
     /// Exit with 7 unless all shares are ok
     #[arg(long)]
     exit_code: bool,
-    /// The Secret that holds the superuser's password, for --live
+    /// As in grant, for --live
     #[arg(long, value_name = "SECRET", requires = "live")]
     superuser_secret: Option<ObjectName>,
 }
@@ -147,25 +163,25 @@ struct ListArgs {
 #[derive(Args, Debug)]
 #[group(id = "which", required = true, multiple = true, args = ["with", "all", "expired"])]
 struct RevokeArgs {
-    /// Which database
+    /// Which database, as in grant
     #[arg(value_name = "KIND[/NAME]")]
     database: Option<Wanted>,
     /// The namespace it was shared with
     #[arg(long, value_name = "NAMESPACE", conflicts_with_all = ["all", "expired"], requires = "database")]
     with: Option<Namespace>,
-    /// All shares of the database, or of the namespace when no database is given
+    /// All shares: of the database, or of your namespace if none is given
     #[arg(long, conflicts_with = "expired")]
     all: bool,
-    /// All shares whose time is over
+    /// All shares that have ended, of the database or of your namespace
     #[arg(long)]
     expired: bool,
-    /// Hand over what the colleague owns in the database to this role
+    /// Role that gets what the colleague owns in the database; without it that stays, and is listed
     #[arg(long, value_name = "ROLE")]
     reassign_to: Option<String>,
     /// Open the database to the whole cluster again, if --isolate closed it
     #[arg(long)]
     unisolate: bool,
-    /// The Secret that holds the superuser's password, when the catalogue's own does not
+    /// Secret with the superuser's username and password, if the catalogue made none
     #[arg(long, value_name = "SECRET")]
     superuser_secret: Option<ObjectName>,
     #[command(flatten)]
@@ -176,16 +192,22 @@ struct RevokeArgs {
 
 #[derive(Args, Debug)]
 struct ConnectArgs {
-    /// The share: the owner's namespace and the database, as the owner's grant printed it
+    /// The owner's namespace and the database, as in user-me/postgresql-951239
     #[arg(value_name = "NAMESPACE/DATABASE")]
     share: connect::ShareName,
-    /// Print the login instead of running a command: env, uri or pgpass
-    #[arg(long, value_enum, conflicts_with = "command")]
+    /// Print the login instead: shell exports, a connection URI or a line of a password file
+    #[arg(
+        long,
+        value_enum,
+        value_name = "env|uri|pgpass",
+        conflicts_with = "command",
+        hide_possible_values = true
+    )]
     print: Option<PrintForm>,
-    /// Print the login although standard output is a terminal
+    /// Print it although standard output is a terminal
     #[arg(long, requires = "print")]
     show_secret: bool,
-    /// The command to run with the login in its environment
+    /// Command to run with the login in PGHOST, PGUSER and so on [default: psql]
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }

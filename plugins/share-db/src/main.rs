@@ -8,6 +8,7 @@ mod catalogue;
 mod connect;
 mod desk;
 mod error;
+mod examples;
 mod grant;
 mod list;
 mod network;

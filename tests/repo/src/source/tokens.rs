@@ -61,7 +61,7 @@ fn read(tokens: TokenStream, stem: &[String], literals: bool, found: &mut Vec<Fo
                     match tokens.get(at + 2) {
                         Some(TokenTree::Ident(ident)) => segments.push(ident.to_string()),
                         Some(TokenTree::Punct(star)) if star.as_char() == '*' => {
-                            segments.push("*".to_owned())
+                            segments.push("*".to_owned());
                         }
                         Some(TokenTree::Group(group)) => {
                             read(group.stream(), &segments, literals, found);
