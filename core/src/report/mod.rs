@@ -4,7 +4,7 @@
 //!   exit code.
 //! - [`Outcome`]: what a use case returns; [`render`] turns it into a table, JSON, YAML, names or
 //!   the answer of a JSONPath.
-//! - [`printable`]: foreign text made harmless for a terminal.
+//! - [`printable`], [`printable_lines`]: foreign text made harmless for a terminal.
 
 mod failure;
 mod format;
@@ -14,4 +14,4 @@ mod printable;
 pub use failure::{Failure, Kind};
 pub use format::{Format, FormatError};
 pub use outcome::{Outcome, RenderError, render, table};
-pub use printable::printable;
+pub use printable::{printable, printable_lines};

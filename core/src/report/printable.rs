@@ -26,6 +26,21 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// Lines for a terminal, each of them one line: a newline within it would let foreign text write a
+/// line of its own.
+///
+/// ```
+/// use datalab_core::report::printable_lines;
+/// assert_eq!(printable_lines(["one", "two\nthree"]), "one\ntwo\\nthree");
+/// ```
+pub fn printable_lines<S: AsRef<str>>(lines: impl IntoIterator<Item = S>) -> String {
+    let lines: Vec<String> = lines
+        .into_iter()
+        .map(|line| printable(line.as_ref()).replace('\n', "\\n"))
+        .collect();
+    lines.join("\n")
+}
+
 fn is_hostile(character: char) -> bool {
     // The second line: bidirectional overrides and isolates (Unicode Annex #9), zero-width marks.
     (character.is_control() && character != '\n')

@@ -1,6 +1,6 @@
 use datalab_core::{
     cli::{DisplayName, DryRun},
-    report::{Outcome, printable},
+    report::{Outcome, printable_lines},
     words::Subject,
 };
 use serde::Serialize;
@@ -378,7 +378,7 @@ impl Outcome for Granted {
             lines.push(format!("send to {}: {}", self.grantee, self.connect));
             lines.push(format!("take back: {}", self.revoke));
         }
-        printable(&lines.join("\n")).into_owned()
+        printable_lines(&lines)
     }
 
     fn names(&self) -> Vec<String> {

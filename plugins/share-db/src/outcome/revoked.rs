@@ -122,7 +122,7 @@ impl RevokedShare {
             lines.push(format!("  removed {line}"));
         }
         for problem in &self.problems {
-            lines.push(format!("  {}", problem.replace('\n', "\n  ")));
+            lines.extend(problem.lines().map(|line| format!("  {line}")));
         }
         if !self.remains.is_empty() {
             lines.push(format!("  remains: {}", self.remains.join(", ")));
@@ -192,7 +192,7 @@ impl Outcome for Revoked {
             }
         }
         lines.extend(self.notes.clone());
-        datalab_core::report::printable(&lines.join("\n")).into_owned()
+        datalab_core::report::printable_lines(&lines)
     }
 
     fn names(&self) -> Vec<String> {
