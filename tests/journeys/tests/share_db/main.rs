@@ -1,9 +1,26 @@
 //! Sharing a database of the catalogue, told on the lab's cluster.
 
+#![expect(
+    clippy::panic,
+    reason = "a story that does not go on has nobody to hand an error to"
+)]
+
+mod audit;
+mod connect;
+mod dry_run;
 mod failures;
+mod forms;
+mod idempotence;
+mod isolation;
+mod listing;
+mod hostile;
 mod lock;
+mod other_layout;
 mod secrets;
 mod share;
+mod spellings;
 mod story;
+mod terms;
 mod transcript;
 mod transport;
+mod two_grantees;

@@ -62,7 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         }
         None => play_in_the_lab(&mut tally, options, &skips)?,
     }
-    tally.skipped(fs::read_to_string(&skips).unwrap_or_default());
+    tally.skipped(&fs::read_to_string(&skips).unwrap_or_default());
     let _ = fs::remove_file(&skips);
     Ok(tally.close())
 }

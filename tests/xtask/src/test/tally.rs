@@ -90,7 +90,7 @@ impl Tally {
     }
 
     /// Takes in the tests that said they were skipped, a line each.
-    pub(super) fn skipped(&mut self, lines: String) {
+    pub(super) fn skipped(&mut self, lines: &str) {
         self.skips.extend(lines.lines().map(str::to_owned));
     }
 
