@@ -3,7 +3,10 @@ use std::ffi::OsString;
 use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 
 use super::DisplayName;
-use crate::{report::Kind, world::World};
+use crate::{
+    report::{Kind, printable},
+    world::World,
+};
 
 /// What came of reading the command line.
 #[derive(Debug)]
@@ -56,7 +59,8 @@ pub fn parse<A: CommandFactory + FromArgMatches>(
                     Parsed::Printed(0)
                 }
                 _ => {
-                    world.streams().talk(text.trim_end());
+                    // The error repeats words of the command line, which may come from somebody else.
+                    world.streams().talk(&printable(text.trim_end()));
                     Parsed::Printed(Kind::Usage.exit_code())
                 }
             }

@@ -156,9 +156,12 @@ pub(super) async fn schemas(
             missing.join(", ")
         ),
     );
-    Err(all.iter().fold(failure, |failure, (schema, owner)| {
-        failure.detail(format!("{schema} (owned by {owner})"))
-    }))
+    Err(all
+        .iter()
+        .fold(failure, |failure, (schema, owner)| {
+            failure.detail(format!("{schema} (owned by {owner})"))
+        })
+        .next("the same command with --schema NAME"))
 }
 
 /// Both make tables in practice: the owner, and the superuser in whose name migrations run.
