@@ -16,7 +16,7 @@ const LOGIN: &str = "--output=go-template={{.data.host | base64decode}}
 /// `kubectl datalab share-db …` as a tenant, the words parted by blanks.
 #[track_caller]
 pub(crate) fn share_db(tenant: &Tenant, line: &str) -> Output {
-    transcript::share_db(tenant, line.split(' '))
+    transcript::share_db(tenant, line.split_whitespace())
 }
 
 /// The Secret of one share.

@@ -97,7 +97,7 @@ fn one_schema_for_one_colleague() {
         assert!(said.contains("terminating connection"), "{said}");
         (told, ended - started)
     });
-    assert!(told.contains("1 sessions cut"), "{told}");
+    assert!(told.contains("1 session cut"), "{told}");
     assert!(
         cut < AT_ONCE,
         "the session lived for {cut:?} after revoke began"
