@@ -1,19 +1,14 @@
 //! Sharing a database of the catalogue, told on the lab's cluster.
 
-#![expect(
-    clippy::panic,
-    reason = "a story that does not go on has nobody to hand an error to"
-)]
-
 mod audit;
 mod connect;
 mod dry_run;
 mod failures;
 mod forms;
+mod hostile;
 mod idempotence;
 mod isolation;
 mod listing;
-mod hostile;
 mod lock;
 mod other_layout;
 mod secrets;

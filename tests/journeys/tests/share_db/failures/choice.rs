@@ -18,15 +18,11 @@ fn several_databases_are_listed_and_none_is_picked() {
     let before = scene.before(None);
     let with = scene.with();
     let grant = |database: &str| share_db(&scene.me, [database, "--with", &with]);
-    scene.transcript.keep("choice-several", &grant("postgres"));
-    scene
-        .transcript
-        .keep("choice-unknown-name", &grant("postgres/sales"));
-    scene
-        .transcript
-        .keep("choice-ambiguous-friendly-name", &grant("postgres/Sales"));
+    scene.keep("choice-several", &grant("postgres"));
+    scene.keep("choice-unknown-name", &grant("postgres/sales"));
+    scene.keep("choice-ambiguous-friendly-name", &grant("postgres/Sales"));
     let revoke = share_db(&scene.me, ["revoke", "postgres", "--with", &with]);
-    scene.transcript.keep("choice-revoke-several", &revoke);
+    scene.keep("choice-revoke-several", &revoke);
     // The friendly name of one leads to it: what stops the grant is that it is suspended.
     let named = grant("postgres/Archive, \"old\"").fails_with(5);
     assert!(named.contains("archive-postgresql is suspended"), "{named}");
@@ -38,7 +34,7 @@ fn no_database_says_where_it_was_looked_for_and_what_is_there() {
     let Some(scene) = Scene::required("no database") else {
         return;
     };
-    scene.transcript.keep("choice-none", &scene.grant(&[]));
+    scene.keep("choice-none", &scene.grant(&[]));
     scene
         .me
         .kubectl(["create", "service", "clusterip", "mariadb-1", "--tcp=3306"])
@@ -52,13 +48,11 @@ fn no_database_says_where_it_was_looked_for_and_what_is_there() {
         .kubectl(["create", "service", "clusterip", "web", "--tcp=80"])
         .ok();
     let before = scene.before(None);
-    scene
-        .transcript
-        .keep("choice-other-kinds", &scene.grant(&[]));
+    scene.keep("choice-other-kinds", &scene.grant(&[]));
     let with = scene.with();
     let mariadb = share_db(&scene.me, ["mariadb", "--with", &with]);
-    scene.transcript.keep("choice-kind-not-yet", &mariadb);
+    scene.keep("choice-kind-not-yet", &mariadb);
     let list = share_db(&scene.me, ["list", "postgres/nothing"]);
-    scene.transcript.keep("choice-list-unknown", &list);
+    scene.keep("choice-list-unknown", &list);
     before.assert_unchanged();
 }

@@ -46,29 +46,23 @@ fn a_server_that_is_away_or_is_none_is_told_apart() {
         &format!(r#"{{"server": "http://127.0.0.1:{port}"}}"#),
         "{}",
     );
-    scene
-        .transcript
-        .keep("connection-refused", &grant_with(&scene, &file, &[]));
+    scene.keep("connection-refused", &grant_with(&scene, &file, &[]));
 
     let file = kubeconfig(
         folder.path(),
         r#"{"server": "https://api.cluster.invalid:6443"}"#,
         "{}",
     );
-    scene
-        .transcript
-        .keep("connection-no-such-host", &grant_with(&scene, &file, &[]));
+    scene.keep("connection-no-such-host", &grant_with(&scene, &file, &[]));
 
     let page = "<!doctype html><html><head><title>Portal</title></head><body><p>Please sign in.</p></body></html>";
     let server = answer_always("200 OK", "text/html", page);
     let file = kubeconfig(folder.path(), &format!(r#"{{"server": "{server}"}}"#), "{}");
-    scene
-        .transcript
-        .keep("connection-html", &grant_with(&scene, &file, &[]));
+    scene.keep("connection-html", &grant_with(&scene, &file, &[]));
 
     let server = answer_always("502 Bad Gateway", "text/html", "<h1>502 Bad Gateway</h1>");
     let file = kubeconfig(folder.path(), &format!(r#"{{"server": "{server}"}}"#), "{}");
-    scene.transcript.keep(
+    scene.keep(
         "connection-bad-gateway",
         &grant_with(&scene, &file, &["--request-timeout=5s"]),
     );
@@ -80,7 +74,7 @@ fn a_server_that_is_away_or_is_none_is_told_apart() {
         &format!(r#"{{"server": "http://{address}"}}"#),
         "{}",
     );
-    scene.transcript.keep(
+    scene.keep(
         "connection-mute",
         &grant_with(&scene, &file, &["--request-timeout=1s"]),
     );
@@ -196,6 +190,6 @@ fn a_token_that_is_not_accepted_leads_to_the_login() {
         assert_eq!(refused.code(), Some(4), "{refused}");
         assert!(!refused.to_string().contains(token), "the token is shown");
         let quiet = grant_with(&scene, &file, &[]);
-        scene.transcript.keep(name, &quiet);
+        scene.keep(name, &quiet);
     }
 }

@@ -24,10 +24,10 @@ fn an_end_that_cannot_be_meant_is_refused_by_the_servers_clock() {
     ] {
         let refused = scene.grant(&options);
         assert_eq!(refused.code(), Some(2), "{refused}");
-        scene.transcript.keep(name, &refused);
+        scene.keep(name, &refused);
     }
     let both = scene.grant(&["--for", "30d", "--no-expiry"]);
-    scene.transcript.keep("expiry-contradiction", &both);
+    scene.keep("expiry-contradiction", &both);
     before.assert_unchanged();
 }
 
@@ -42,10 +42,10 @@ fn what_is_over_is_listed_refused_and_revoked() {
     std::thread::sleep(std::time::Duration::from_secs(3));
     let list =
         crate::transcript::share_db(&scene.me, ["list", "--live", "-o", "wide", "--exit-code"]);
-    scene.transcript.keep("expiry-over-list", &list);
+    scene.keep("expiry-over-list", &list);
     let share = format!("{}/{}", scene.me.namespace(), database.fullname());
     let connect = crate::transcript::share_db(&x, ["connect", &share, "--print", "env"]);
-    scene.transcript.keep("expiry-over-connect", &connect);
+    scene.keep("expiry-over-connect", &connect);
     let revoked = crate::transcript::share_db(&scene.me, ["revoke", "--expired"]);
-    scene.transcript.keep("expiry-over-revoke", &revoked);
+    scene.keep("expiry-over-revoke", &revoked);
 }

@@ -20,41 +20,33 @@ fn an_open_database_is_said_to_be_open_and_closed_only_when_asked() {
     let stranger = scene.play.stranger("stranger");
     let own = scene.me.pod("notebook");
     own.until_reachable(database.host());
-    scene.transcript.keep("exposure-open", &scene.grant(&[]));
+    scene.keep("exposure-open", &scene.grant(&[]));
     assert_eq!(policies(), "");
     assert!(stranger.reaches(database.host()));
-    scene.transcript.keep(
+    scene.keep(
         "exposure-open-list",
         &share_db(&scene.me, ["list", "-o", "wide"]),
     );
 
     let before = scene.before(Some(&database));
     let preview = scene.grant(&["--isolate", "--dry-run=server"]);
-    scene
-        .transcript
-        .keep("exposure-isolate-previewed", &preview);
-    scene
-        .transcript
-        .keep("exposure-isolate-unanswered", &scene.grant(&["--isolate"]));
+    scene.keep("exposure-isolate-previewed", &preview);
+    scene.keep("exposure-isolate-unanswered", &scene.grant(&["--isolate"]));
     before.assert_unchanged();
     assert!(stranger.reaches(database.host()));
 
-    scene
-        .transcript
-        .keep("exposure-isolate", &scene.grant(&["--isolate", "--yes"]));
+    scene.keep("exposure-isolate", &scene.grant(&["--isolate", "--yes"]));
     stranger.until_unreachable(database.host());
     assert!(own.reaches(database.host()));
     scene.grant(&["--exit-code"]).ok();
 
-    scene
-        .transcript
-        .keep("exposure-revoke-keeps-base", &scene.revoke(&[]));
+    let before = scene.before(Some(&database));
+    let unanswered = scene.revoke(&["--unisolate"]);
+    scene.keep("exposure-unisolate-unanswered", &unanswered);
+    before.assert_unchanged();
+    scene.keep("exposure-revoke-keeps-base", &scene.revoke(&[]));
     assert!(!stranger.reaches(database.host()));
-    scene.transcript.keep(
-        "exposure-unisolate-unanswered",
-        &scene.revoke(&["--unisolate"]),
-    );
-    scene.transcript.keep(
+    scene.keep(
         "exposure-unisolate",
         &scene.revoke(&["--unisolate", "--yes"]),
     );
@@ -75,9 +67,7 @@ fn a_policy_that_lets_everyone_in_is_named() {
     });
     let create = scene.me.program(["kubectl", "create", "-f", "-"]);
     create.input(policy.to_string()).run().ok();
-    scene
-        .transcript
-        .keep("exposure-opened-by", &scene.grant(&[]));
+    scene.keep("exposure-opened-by", &scene.grant(&[]));
 }
 
 #[test]
@@ -96,9 +86,7 @@ fn what_public_may_do_is_listed() {
         "REVOKE CONNECT ON DATABASE template1 FROM PUBLIC; GRANT SELECT ON pg_authid TO PUBLIC",
     );
     let before = database.effective_privileges();
-    scene
-        .transcript
-        .keep("exposure-public", &scene.grant(&["--schema", "sales"]));
+    scene.keep("exposure-public", &scene.grant(&["--schema", "sales"]));
     scene.revoke(&[]).ok();
     // Listed, never mended behind anybody's back.
     before.assert_unchanged(&database.effective_privileges());

@@ -25,13 +25,13 @@ fn a_share_survives_its_pod_as_far_as_the_data_does() {
     );
     database.resume();
     let list = || share_db(&scene.me, ["list", "--live", "-o", "wide", "--exit-code"]);
-    scene.transcript.keep("failover-login-gone", &list());
+    scene.keep("failover-login-gone", &list());
     notebook.until_reachable(database.host());
     notebook.psql(&login, sum).fails();
 
     let mended = scene.grant(&["--schema", "sales"]);
-    scene.transcript.keep("failover-mended", &mended);
+    scene.keep("failover-mended", &mended);
     // The same Secret opens the door again: nothing has to be sent to the colleague.
     assert_eq!(notebook.psql(&login, sum).ok(), "122.60\n");
-    scene.transcript.keep("failover-ok-again", &list());
+    scene.keep("failover-ok-again", &list());
 }

@@ -40,15 +40,13 @@ fn a_lock_that_is_held_is_waited_for_within_a_bound() {
     let lock = HeldLock::of_share_db(&scene.stage, &database);
     let refused = scene.grant(&[]);
     assert_eq!(refused.code(), Some(8), "{refused}");
-    scene.transcript.keep("interruption-locked", &refused);
+    scene.keep("interruption-locked", &refused);
     lock.release();
     before.assert_unchanged();
     scene.grant(&[]).ok();
 
     let lock = HeldLock::of_share_db(&scene.stage, &database);
-    scene
-        .transcript
-        .keep("interruption-locked-revoke", &scene.revoke(&[]));
+    scene.keep("interruption-locked-revoke", &scene.revoke(&[]));
     lock.release();
     scene.revoke(&[]).ok();
     before.assert_unchanged();
@@ -76,9 +74,7 @@ fn a_full_server_is_no_failure_of_the_share() {
             session
         })
         .collect();
-    scene
-        .transcript
-        .keep("interruption-full-server", &scene.grant(&[]));
+    scene.keep("interruption-full-server", &scene.grant(&[]));
     drop(sessions);
     until(|| own.psql(&superuser, "SELECT 1").succeeded());
     before.assert_unchanged();
@@ -133,14 +129,12 @@ fn a_killed_grant_is_finished_by_the_next() {
     let name = scene.object_name();
     scene.me.kubectl(["get", "secret", &name]).ok();
     scene.me.kubectl(["get", "rolebinding", &name]).fails();
-    scene.transcript.keep(
+    scene.keep(
         "interruption-killed-list",
         &share_db(&scene.me, ["list", "--live", "-o", "wide", "--exit-code"]),
     );
-    scene
-        .transcript
-        .keep("interruption-killed-again", &scene.grant(&[]));
-    scene.transcript.keep(
+    scene.keep("interruption-killed-again", &scene.grant(&[]));
+    scene.keep(
         "interruption-killed-list-after",
         &share_db(&scene.me, ["list", "--live", "-o", "wide", "--exit-code"]),
     );
@@ -158,8 +152,6 @@ fn a_killed_grant_is_finished_by_the_next() {
     grant.kill().expect("because the child is ours");
     grant.wait().expect("because the child is ours to wait for");
     blocked.release();
-    scene
-        .transcript
-        .keep("interruption-killed-revoke", &scene.revoke(&[]));
+    scene.keep("interruption-killed-revoke", &scene.revoke(&[]));
     before.assert_unchanged();
 }

@@ -97,6 +97,12 @@ impl Scene {
         share_db(&self.me, [words.as_slice(), options].concat())
     }
 
+    /// Asserts that a command showed what `snapshots/NAME.snap` holds.
+    #[track_caller]
+    fn keep(&self, name: &str, output: &Output) {
+        self.transcript.keep(name, output);
+    }
+
     /// The name of the share's objects, as a dry run tells it.
     #[track_caller]
     fn object_name(&self) -> String {

@@ -17,21 +17,17 @@ fn a_suspended_database_is_waited_for_if_asked() {
     let release = Release::named("postgresql-951239").friendly_name("Sales");
     let database = scene.me.postgres(release.suspended());
     let before = scene.before(None);
-    scene
-        .transcript
-        .keep("readiness-suspended", &scene.grant(&[]));
-    scene.transcript.keep(
+    scene.keep("readiness-suspended", &scene.grant(&[]));
+    scene.keep(
         "readiness-suspended-waited-for-in-vain",
         &scene.grant(&["--wait", "--timeout", "2s"]),
     );
-    scene.transcript.keep(
+    scene.keep(
         "readiness-timeout-without-wait",
         &scene.grant(&["--timeout", "2s"]),
     );
     let live = share_db(&scene.me, ["list", "--live"]);
-    scene
-        .transcript
-        .keep("readiness-suspended-list-live", &live);
+    scene.keep("readiness-suspended-list-live", &live);
     before.assert_unchanged();
 
     let with = scene.with();
@@ -45,7 +41,7 @@ fn a_suspended_database_is_waited_for_if_asked() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     let list = share_db(&scene.me, ["list", "--live", "--exit-code"]);
-    scene.transcript.keep("readiness-resumed-meanwhile", &list);
+    scene.keep("readiness-resumed-meanwhile", &list);
 }
 
 /// Starts a suspended database with a change that keeps its pod from becoming ready, and waits until
@@ -86,9 +82,7 @@ fn a_pod_that_cannot_be_placed_is_named_pending() {
         "condition=PodScheduled=false",
     );
     let before = scene.before(None);
-    scene
-        .transcript
-        .keep("readiness-unschedulable", &scene.grant(&[]));
+    scene.keep("readiness-unschedulable", &scene.grant(&[]));
     before.assert_unchanged();
 }
 
@@ -107,9 +101,7 @@ fn an_image_that_is_not_there_is_named() {
         "jsonpath={.status.containerStatuses[0].state.waiting.reason}=ErrImageNeverPull",
     );
     let before = scene.before(None);
-    scene
-        .transcript
-        .keep("readiness-image-missing", &scene.grant(&[]));
+    scene.keep("readiness-image-missing", &scene.grant(&[]));
     before.assert_unchanged();
 }
 
@@ -128,8 +120,6 @@ fn a_pod_that_runs_but_is_not_ready_is_not_written_to() {
         "jsonpath={.status.containerStatuses[0].started}=true",
     );
     let before = scene.before(None);
-    scene
-        .transcript
-        .keep("readiness-not-ready", &scene.grant(&[]));
+    scene.keep("readiness-not-ready", &scene.grant(&[]));
     before.assert_unchanged();
 }

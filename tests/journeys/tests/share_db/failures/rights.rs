@@ -72,7 +72,7 @@ fn all_missing_rights_are_said_at_once() {
     let with = scene.with();
     let namespace = scene.me.namespace();
     let grant = || share_db(&deputy, ["postgres", "--with", &with, "-n", namespace]);
-    scene.transcript.keep("rights-stranger", &grant());
+    scene.keep("rights-stranger", &grant());
 
     // May look at everything and open tunnels, as `view` and a bit more would.
     let mut rules = all_rules();
@@ -84,7 +84,7 @@ fn all_missing_rights_are_said_at_once() {
     give(&scene, &deputy, &rules);
     until_allowed(&scene, &deputy, "list", "services", true);
     let before = scene.before(Some(&database));
-    scene.transcript.keep("rights-all-gaps", &grant());
+    scene.keep("rights-all-gaps", &grant());
     before.assert_unchanged();
 
     // With what the message asked for, the same deputy can.
@@ -241,7 +241,7 @@ fn a_binding_that_admission_refuses_leaves_nothing_behind() {
     let before = scene.before(Some(&database));
     {
         let _refusal = Refusal::of_bindings(&scene);
-        scene.transcript.keep("rights-admission", &scene.grant(&[]));
+        scene.keep("rights-admission", &scene.grant(&[]));
         before.assert_unchanged();
     }
     // The same command again, once the policy is gone, shares.

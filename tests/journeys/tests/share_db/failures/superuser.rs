@@ -13,11 +13,9 @@ fn without_a_superusers_password_the_way_on_is_named_and_works() {
     let release = Release::named("postgresql-951239").without_superuser();
     let database = scene.me.postgres(release).ready();
     let before = scene.before(Some(&database));
-    scene.transcript.keep("superuser-none", &scene.grant(&[]));
+    scene.keep("superuser-none", &scene.grant(&[]));
     let named = ["--superuser-secret", "my-superuser"];
-    scene
-        .transcript
-        .keep("superuser-named-secret-absent", &scene.grant(&named));
+    scene.keep("superuser-named-secret-absent", &scene.grant(&named));
     before.assert_unchanged();
 
     // The owner's own credential is one too, but no superuser's.
@@ -35,7 +33,7 @@ fn without_a_superusers_password_the_way_on_is_named_and_works() {
         .ok();
     let before = scene.before(Some(&database));
     let mine = scene.grant(&["--superuser-secret", "mine"]);
-    scene.transcript.keep("superuser-is-none", &mine);
+    scene.keep("superuser-is-none", &mine);
     before.assert_unchanged();
 
     database.sql(
@@ -55,9 +53,7 @@ fn without_a_superusers_password_the_way_on_is_named_and_works() {
         .ok();
     scene.grant(&named).ok();
     // Each verb that needs the superuser takes the same way on.
-    scene
-        .transcript
-        .keep("superuser-none-revoke", &scene.revoke(&[]));
+    scene.keep("superuser-none-revoke", &scene.revoke(&[]));
     scene.revoke(&named).ok();
 }
 
@@ -71,9 +67,7 @@ fn a_password_that_was_changed_inside_is_never_reset() {
     let verifier = "SELECT rolpassword FROM pg_authid WHERE rolname = 'postgres'";
     let as_changed = database.sql("postgres", verifier);
     let before = scene.before(Some(&database));
-    scene
-        .transcript
-        .keep("superuser-password-changed", &scene.grant(&[]));
+    scene.keep("superuser-password-changed", &scene.grant(&[]));
     before.assert_unchanged();
     assert_eq!(database.sql("postgres", verifier), as_changed);
 

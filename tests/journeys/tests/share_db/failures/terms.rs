@@ -23,12 +23,10 @@ fn other_terms_are_shown_before_and_after() {
         "user:somebody-else",
     ];
     let planned = [other.as_slice(), &["--dry-run=server", "--exit-code"]].concat();
-    scene
-        .transcript
-        .keep("terms-changed-dry-run", &scene.grant(&planned));
+    scene.keep("terms-changed-dry-run", &scene.grant(&planned));
     before.assert_unchanged();
-    scene.transcript.keep("terms-changed", &scene.grant(&other));
-    scene.transcript.keep("terms-same", &scene.grant(&other));
+    scene.keep("terms-changed", &scene.grant(&other));
+    scene.keep("terms-same", &scene.grant(&other));
 
     // What somebody else took away comes back, and is named.
     let name = scene.object_name();
@@ -41,10 +39,8 @@ fn other_terms_are_shown_before_and_after() {
         ),
     );
     let list = share_db(&scene.me, ["list", "--live", "-o", "wide", "--exit-code"]);
-    scene.transcript.keep("terms-drifted-list", &list);
-    scene
-        .transcript
-        .keep("terms-drifted-mended", &scene.grant(&other));
+    scene.keep("terms-drifted-list", &list);
+    scene.keep("terms-drifted-mended", &scene.grant(&other));
 }
 
 /// An object of that name, which somebody else made for another purpose.
@@ -81,13 +77,9 @@ fn objects_of_somebody_else_are_never_adopted() {
         let before = scene.before(Some(&database));
         let refused = scene.grant(&[]);
         assert_eq!(refused.code(), Some(8), "{refused}");
-        scene
-            .transcript
-            .keep(&format!("terms-foreign-{kind}"), &refused);
+        scene.keep(&format!("terms-foreign-{kind}"), &refused);
         let revoked = scene.revoke(&[]);
-        scene
-            .transcript
-            .keep(&format!("terms-foreign-{kind}-revoke"), &revoked);
+        scene.keep(&format!("terms-foreign-{kind}-revoke"), &revoked);
         before.assert_unchanged();
         scene.me.kubectl(["delete", kind, &name]).ok();
     }
@@ -108,17 +100,11 @@ fn a_role_of_somebody_else_is_never_adopted() {
         let before = scene.before(Some(&database));
         let refused = scene.grant(&[]);
         assert_eq!(refused.code(), Some(8), "{refused}");
-        scene
-            .transcript
-            .keep(&format!("terms-foreign-role-{case}"), &refused);
+        scene.keep(&format!("terms-foreign-role-{case}"), &refused);
         let list = share_db(&scene.me, ["list", "--live"]);
-        scene
-            .transcript
-            .keep(&format!("terms-foreign-role-{case}-list"), &list);
+        scene.keep(&format!("terms-foreign-role-{case}-list"), &list);
         let revoked = scene.revoke(&[]);
-        scene
-            .transcript
-            .keep(&format!("terms-foreign-role-{case}-revoke"), &revoked);
+        scene.keep(&format!("terms-foreign-role-{case}-revoke"), &revoked);
         before.assert_unchanged();
     }
 }

@@ -54,30 +54,29 @@ fn what_the_grantee_owns_is_named_and_handed_over_only_when_told() {
     session.ask("SELECT 1").expect("because the share is open");
 
     let before = scene.before(Some(&settled.database));
-    scene.transcript.keep(
+    scene.keep(
         "withdrawal-owns-dry-run",
         &scene.revoke(&["--dry-run=client"]),
     );
-    let nobody = scene.revoke(&["--reassign-to", "nobody-here", "--dry-run=client"]);
-    scene
-        .transcript
-        .keep("withdrawal-heir-unknown-dry-run", &nobody);
+    let nobody = scene.revoke(&["--reassign-to", "nobody-here"]);
+    scene.keep("withdrawal-heir-unknown", &nobody);
+    // Handed to the login that goes, her tables would be dropped with it.
+    let herself = scene.revoke(&["--reassign-to", &settled.role]);
+    scene.keep("withdrawal-heir-herself", &herself);
     before.assert_unchanged();
     assert!(session.ask("SELECT 1").is_ok());
 
-    scene.transcript.keep("withdrawal-owns", &scene.revoke(&[]));
+    scene.keep("withdrawal-owns", &scene.revoke(&[]));
     assert!(session.ask("SELECT 1").is_err(), "the session was not cut");
     settled.notebook.psql(&settled.login, "SELECT 1").fails();
     assert_eq!(settled.roles(), "1");
-    scene.transcript.keep(
+    scene.keep(
         "withdrawal-owns-list",
         &share_db(&scene.me, ["list", "--live", "-o", "wide"]),
     );
 
     let owner = settled.database.owner().user;
-    scene
-        .transcript
-        .keep("withdrawal-heir", &scene.revoke(&["--reassign-to", &owner]));
+    scene.keep("withdrawal-heir", &scene.revoke(&["--reassign-to", &owner]));
     assert_eq!(settled.roles(), "0");
     let notes = "SELECT tableowner FROM pg_tables WHERE tablename = 'notes'";
     assert_eq!(settled.database.sql("defaultdb", notes), owner);
@@ -111,14 +110,12 @@ fn a_database_that_is_gone_leaves_no_objects() {
         scene.me.kubectl(patch).ok();
     }
     database.uninstall();
-    scene.transcript.keep(
+    scene.keep(
         "withdrawal-gone-list",
         &share_db(&scene.me, ["list", "-o", "wide", "--exit-code"]),
     );
-    scene.transcript.keep("withdrawal-gone", &scene.revoke(&[]));
-    scene
-        .transcript
-        .keep("withdrawal-gone-again", &scene.revoke(&[]));
+    scene.keep("withdrawal-gone", &scene.revoke(&[]));
+    scene.keep("withdrawal-gone-again", &scene.revoke(&[]));
     scene.until_as(&empty);
 }
 
@@ -144,20 +141,14 @@ fn a_suspended_database_is_revoked_in_two_steps() {
     let before = scene.before(Some(&database));
     scene.grant(&[]).ok();
     database.suspend();
-    scene
-        .transcript
-        .keep("withdrawal-suspended", &scene.revoke(&[]));
-    scene.transcript.keep(
+    scene.keep("withdrawal-suspended", &scene.revoke(&[]));
+    scene.keep(
         "withdrawal-suspended-list",
         &share_db(&scene.me, ["list", "-o", "wide", "--exit-code"]),
     );
-    scene
-        .transcript
-        .keep("withdrawal-suspended-again", &scene.revoke(&[]));
+    scene.keep("withdrawal-suspended-again", &scene.revoke(&[]));
     database.resume();
-    scene
-        .transcript
-        .keep("withdrawal-resumed", &scene.revoke(&[]));
+    scene.keep("withdrawal-resumed", &scene.revoke(&[]));
     before.assert_unchanged();
 }
 
@@ -167,14 +158,12 @@ fn nothing_to_revoke_is_no_failure() {
         return;
     };
     let _database = scene.database();
-    scene
-        .transcript
-        .keep("withdrawal-nothing", &scene.revoke(&["--exit-code"]));
+    scene.keep("withdrawal-nothing", &scene.revoke(&["--exit-code"]));
     let bare = share_db(&scene.me, ["revoke", "postgres"]);
-    scene.transcript.keep("withdrawal-which", &bare);
+    scene.keep("withdrawal-which", &bare);
     let all = share_db(&scene.me, ["revoke", "--all"]);
-    scene.transcript.keep("withdrawal-nothing-at-all", &all);
+    scene.keep("withdrawal-nothing-at-all", &all);
     scene.grant(&[]).ok();
     let all = share_db(&scene.me, ["revoke", "--all"]);
-    scene.transcript.keep("withdrawal-all-unanswered", &all);
+    scene.keep("withdrawal-all-unanswered", &all);
 }
