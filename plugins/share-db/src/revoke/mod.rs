@@ -134,7 +134,7 @@ async fn revoke_all(desk: &Desk<'_>, request: &RevokeRequest) -> Result<Revoked,
     let mut all_reached = Vec::new();
     for name in names {
         let database = databases.iter().find(|database| database.name == name);
-        let reached = reach(desk, request, database).await;
+        let reached = reach(desk, request, database).await?;
         if let (Some(heir), Reached::Open(open)) = (&request.reassign_to, &reached) {
             refuse_odd_heir(open, heir, &name).await?;
         }
@@ -295,13 +295,25 @@ async fn forgotten(
         .collect())
 }
 
-async fn reach(desk: &Desk<'_>, request: &RevokeRequest, database: Option<&Database>) -> Reached {
+/// Reaches a database, as far as it can be reached.
+///
+/// # Errors
+/// Another share-db is at work on it: taking objects away under its hands would leave a share that
+/// neither of both meant.
+async fn reach(
+    desk: &Desk<'_>,
+    request: &RevokeRequest,
+    database: Option<&Database>,
+) -> Result<Reached, Failure> {
     let Some(database) = database else {
-        return Reached::Gone;
+        return Ok(Reached::Gone);
     };
     match open(desk, request, database).await {
-        Ok(reached) => reached,
-        Err(failure) => Reached::Closed(failure),
+        Err(failure) if failure.kind() == Kind::Conflict => {
+            Err(failure.state("nothing was changed"))
+        }
+        Err(failure) => Ok(Reached::Closed(failure)),
+        reached => reached,
     }
 }
 
