@@ -1,5 +1,10 @@
 //! Sharing a database of the catalogue, told on the lab's cluster.
 
+#![expect(
+    clippy::panic,
+    reason = "a story that does not go on has nobody to hand an error to"
+)]
+
 mod audit;
 mod connect;
 mod dry_run;
