@@ -336,7 +336,7 @@ async fn rights() {
     assert_eq!(
         text,
         format!(
-            "error: not allowed to get secrets \"y\" in namespace {namespace}: secrets \"y\" is forbidden: User \"ada\" cannot get resource \"secrets\" in API group \"\" in the namespace \"{namespace}\"\ntry: kubectl auth can-i get secrets/y -n {namespace}"
+            "error: not allowed to get secrets \"y\" in namespace {namespace}: User \"ada\" cannot get resource \"secrets\" in API group \"\" in the namespace \"{namespace}\"\ntry: kubectl auth can-i get secrets/y -n {namespace}"
         )
     );
 

@@ -39,12 +39,21 @@ pub(super) fn of_status(attempt: Box<Attempt>, code: u16, status: &Status) -> Er
     let denied = DENIALS.iter().any(|words| message.contains(words));
     match code {
         401 => Error::Unauthorized { attempt },
-        400 | 403 | 422 if denied => Error::Denied { attempt, message },
+        400 | 403 | 422 if denied => Error::Denied {
+            attempt,
+            message: without_object(&message),
+        },
         403 if is_access_rule(&message) => match rights_not_held(&message) {
-            rights if rights.is_empty() => Error::Forbidden { attempt, message },
+            rights if rights.is_empty() => Error::Forbidden {
+                attempt,
+                message: without_object(&message),
+            },
             rights => Error::Escalation { attempt, rights },
         },
-        403 => Error::Denied { attempt, message },
+        403 => Error::Denied {
+            attempt,
+            message: without_object(&message),
+        },
         404 => Error::NotFound { attempt, message },
         409 if status.reason == "AlreadyExists" => Error::AlreadyExists { attempt, message },
         409 => Error::Conflict {
@@ -118,6 +127,15 @@ fn is_access_rule(message: &str) -> bool {
     (message.contains("User \"") && message.contains("\" cannot "))
         || message.contains("is attempting to grant RBAC permissions")
         || message.ends_with(" is forbidden:")
+}
+
+/// The server's words begin with the object, as in `secrets "x" is forbidden: …`, which the attempt
+/// names already.
+fn without_object(message: &str) -> String {
+    match message.split_once(" is forbidden: ") {
+        Some((object, reason)) if object.split(' ').count() <= 2 => reason.to_owned(),
+        _ => message.to_owned(),
+    }
 }
 
 /// The rights that RBAC's guard against escalation names, one rule a line, as Go prints it:

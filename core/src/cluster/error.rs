@@ -251,9 +251,11 @@ impl From<Error> for Failure {
         };
         let failure = Self::new(kind, error.to_string());
         match error {
-            Error::Unreachable { .. } | Error::TimedOut { .. } | Error::Tls { .. } => {
-                failure.next("kubectl cluster-info")
-            }
+            Error::Unreachable { .. }
+            | Error::TimedOut { .. }
+            | Error::Tls { .. }
+            | Error::Server { .. }
+            | Error::TooManyRequests { .. } => failure.next("kubectl cluster-info"),
             Error::NotKubernetes { .. } | Error::Configuration { .. } => {
                 failure.next("kubectl config view --minify")
             }

@@ -163,10 +163,11 @@ impl Granted {
     }
 
     fn terms(&self, lines: &mut Vec<String>) {
-        let limit = self.connection_limit.map_or_else(
-            || "any number of".to_owned(),
-            |limit| format!("at most {limit}"),
-        );
+        let limit = match self.connection_limit {
+            None => "any number of sessions".to_owned(),
+            Some(1) => "one session".to_owned(),
+            Some(limit) => format!("at most {limit} sessions"),
+        };
         lines.push(format!(
             "  access    {} on schemas {} of database {}",
             self.access,
@@ -177,10 +178,7 @@ impl Granted {
             "  address   {}:{} (PostgreSQL {})",
             self.host, self.port, self.server_version
         ));
-        lines.push(format!(
-            "  login     {}, {limit} sessions at once",
-            self.role
-        ));
+        lines.push(format!("  login     {}, {limit} at once", self.role));
         lines.push(format!(
             "  for       {} ({})",
             self.subjects.join(", "),
@@ -256,7 +254,7 @@ impl Granted {
                 "  unproven  the password: the server trusts loopback and lets any password in from inside its pod".to_owned(),
             ),
             Some(LoginProof::NoConnectionLeft) => {
-                lines.push("  unproven  the password: the server has no connection left to try with".to_owned());
+                lines.push("  unproven  the password: the server, or the login, has no session left to try with".to_owned());
             }
             None => {}
         }
