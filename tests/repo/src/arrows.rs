@@ -8,6 +8,7 @@ use crate::{
 };
 
 const ENTRANCE: &str = "core/src/lib.rs";
+const MANIFEST: &str = "core/Cargo.toml";
 
 /// What the check of a tree came to.
 #[derive(Debug, Default)]
@@ -56,6 +57,7 @@ pub fn check(tree: &Tree, map: &Map) -> Arrows {
             .push(Breach::at(PAGE, None, problem, "take the row out"));
     }
     arrows.manifests(tree);
+    arrows.features(tree, map);
     arrows.breaches.sort();
     arrows.breaches.dedup();
     arrows
@@ -194,6 +196,47 @@ impl Arrows {
                     ));
                 }
             }
+        }
+    }
+
+    /// Each room above the ground floors is a feature of its own name, and none is a default.
+    fn features(&mut self, tree: &Tree, map: &Map) {
+        let Some(text) = tree.text(MANIFEST) else {
+            return;
+        };
+        let section = text
+            .lines()
+            .enumerate()
+            .skip_while(|(_, line)| *line != "[features]");
+        let mut features = BTreeSet::new();
+        for (index, line) in section
+            .skip(1)
+            .take_while(|(_, line)| !line.starts_with('['))
+        {
+            let Some((name, value)) = line.split_once(" = ") else {
+                continue;
+            };
+            let problem = match name {
+                "default" if value == "[]" => continue,
+                "default" => "a room of core is a default".to_owned(),
+                name if map.features().any(|room| room == name) => {
+                    features.insert(name);
+                    continue;
+                }
+                name => format!("feature {name} is no room above floor 1"),
+            };
+            let remedy = "name each room's feature after it, and let plugins choose";
+            self.breaches
+                .push(Breach::at(MANIFEST, index + 1, problem, remedy));
+        }
+        for room in map.features().filter(|room| !features.contains(room)) {
+            let problem = format!("room {room} is no feature");
+            self.breaches.push(Breach::at(
+                MANIFEST,
+                None,
+                problem,
+                "add a feature of its name",
+            ));
         }
     }
 }

@@ -1,8 +1,13 @@
+//! The tables of `core/README.md`, as questions to them.
+
+mod table;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
 use crate::{Breach, Place};
+use table::{code, list, table};
 
 /// The page that holds the tables.
 pub(crate) const PAGE: &str = "core/README.md";
@@ -31,6 +36,9 @@ struct Name {
     only_in: BTreeSet<String>,
     elsewhere: String,
 }
+
+/// The floor below which no room is optional.
+const HIGHEST_GROUND_FLOOR: u8 = 1;
 
 /// The row for all plugins.
 const PLUGINS: &str = "plugins";
@@ -150,6 +158,12 @@ impl Map {
             .filter(|room| *room != PLUGINS)
     }
 
+    /// The rooms that are a cargo feature each: those above the ground floors, which every tool has.
+    pub(crate) fn features(&self) -> impl Iterator<Item = &str> {
+        self.rooms()
+            .filter(|room| self.rooms[*room].floor > HIGHEST_GROUND_FLOOR)
+    }
+
     /// Whether the arrow from one place to a room is in the table.
     pub(crate) fn allows(&self, from: &Place, to: &str) -> bool {
         match from {
@@ -238,46 +252,6 @@ fn used(cell: &str, floor: u8, floors: &BTreeMap<String, u8>) -> Result<BTreeSet
         }
     }
     Ok(rooms)
-}
-
-/// The rows of the table with these headings, each with its line.
-fn table(page: &str, headings: &[&str]) -> Result<Vec<(usize, Vec<String>)>, MapError> {
-    let mut lines = page.lines().enumerate();
-    lines
-        .find(|(_, line)| cells(line).is_some_and(|cells| cells == headings))
-        .ok_or_else(|| MapError::NoTable(headings.join(", ")))?;
-    let mut rows = Vec::new();
-    // The line under the headings only says that this is a table.
-    for (index, line) in lines.skip(1) {
-        let Some(cells) = cells(line) else { break };
-        if cells.len() != headings.len() {
-            return Err(MapError::Row {
-                line: index + 1,
-                problem: format!("{} cells, not {}", cells.len(), headings.len()),
-            });
-        }
-        rows.push((index + 1, cells));
-    }
-    Ok(rows)
-}
-
-fn cells(line: &str) -> Option<Vec<String>> {
-    let inner = line.trim().strip_prefix('|')?.strip_suffix('|')?;
-    Some(
-        inner
-            .split('|')
-            .map(|cell| cell.trim().to_owned())
-            .collect(),
-    )
-}
-
-fn code(cell: &str) -> Option<String> {
-    cell.strip_prefix('`')?.strip_suffix('`').map(str::to_owned)
-}
-
-fn list(cell: &str) -> impl Iterator<Item = String> {
-    cell.split(", ")
-        .map(|word| code(word).unwrap_or_else(|| word.to_owned()))
 }
 
 #[cfg(test)]
