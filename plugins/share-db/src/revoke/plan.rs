@@ -1,0 +1,219 @@
+use datalab_core::{
+    cli::DryRun,
+    cluster::api::api::networking::v1::NetworkPolicy,
+    report::{Failure, Kind},
+};
+
+use super::{Open, Reached, RevokeRequest, Which, base_policy, is_shared_otherwise};
+use crate::{
+    catalogue::{self, Database},
+    desk::Desk,
+    postgres::{LoginState, Server, ShareLock},
+    share::{self, Record, Records},
+};
+
+/// What is to be taken back, and the databases that are ready for it.
+pub(super) struct Plan {
+    pub(super) meant: Vec<Record>,
+    pub(super) records: Vec<Record>,
+    pub(super) policies: Vec<NetworkPolicy>,
+    pub(super) databases: Vec<(String, Reached)>,
+}
+
+/// Finds out what is meant, asks for a person's word, and refuses whatever can be refused before the
+/// first share is touched.
+///
+/// # Errors
+/// Nothing could be begun.
+pub(super) async fn plan(desk: &Desk<'_>, request: &RevokeRequest) -> Result<Plan, Failure> {
+    let (cluster, namespace) = (&desk.cluster, desk.namespace());
+    let (databases, records) = futures::join!(
+        catalogue::all(cluster, namespace),
+        Records::read(cluster, namespace)
+    );
+    let (databases, Records { records, policies }) = (databases?, records?);
+    let only = only_database(desk, request, &databases, &records).await?;
+    let meant = meant(desk, request, only.as_deref(), &records).await?;
+    if let Which::All = request.which
+        && request.dry_run == DryRun::None
+        && !meant.is_empty()
+    {
+        let names: Vec<String> = meant
+            .iter()
+            .map(|record| {
+                format!(
+                    "{} with {}",
+                    record.identity.database, record.identity.grantee
+                )
+            })
+            .collect();
+        let shares = if meant.len() == 1 { "share" } else { "shares" };
+        request.confirm.ask(
+            desk.world,
+            &format!("Revoke {} {shares} ({})?", meant.len(), names.join(", ")),
+        )?;
+    }
+
+    let mut names: Vec<String> = meant
+        .iter()
+        .map(|record| record.identity.database.clone())
+        .collect();
+    names.extend(only.clone());
+    names.sort();
+    names.dedup();
+    for name in &names {
+        if request.unisolate
+            && request.dry_run == DryRun::None
+            && base_policy(&policies, name).is_some()
+            && !is_shared_otherwise(&records, &meant, name)
+        {
+            request.confirm.ask(
+                desk.world,
+                &format!("Open {name} to every pod of the cluster again?"),
+            )?;
+        }
+    }
+    let mut all_reached = Vec::new();
+    for name in names {
+        let database = databases.iter().find(|database| database.name == name);
+        let reached = reach(desk, request, database).await?;
+        if let (Some(heir), Reached::Open(open)) = (&request.reassign_to, &reached) {
+            refuse_odd_heir(open, heir, &name).await?;
+        }
+        all_reached.push((name, reached));
+    }
+    Ok(Plan {
+        meant,
+        records,
+        policies,
+        databases: all_reached,
+    })
+}
+
+/// The database that is named; one that is gone is known by its shares.
+async fn only_database(
+    desk: &Desk<'_>,
+    request: &RevokeRequest,
+    databases: &[Database],
+    records: &[Record],
+) -> Result<Option<String>, Failure> {
+    let Some(wanted) = &request.database else {
+        return Ok(None);
+    };
+    match catalogue::choose(&desk.cluster, desk.namespace(), wanted, databases.to_vec()).await {
+        Ok(database) => Ok(Some(database.name)),
+        Err(failure) if failure.kind() == Kind::NotFound => {
+            let mut known: Vec<&String> = records
+                .iter()
+                .map(|record| &record.identity.database)
+                .filter(|database| match &wanted.name {
+                    Some(name) => *database == name,
+                    // Without a name, only a namespace whose one shared database is gone is clear.
+                    None => databases.is_empty(),
+                })
+                .collect();
+            known.dedup();
+            match known.as_slice() {
+                [one] => Ok(Some((*one).clone())),
+                _ => Err(failure),
+            }
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn meant(
+    desk: &Desk<'_>,
+    request: &RevokeRequest,
+    only: Option<&str>,
+    records: &[Record],
+) -> Result<Vec<Record>, Failure> {
+    let now = desk.cluster.server_time().await?;
+    Ok(records
+        .iter()
+        .filter(|record| only.is_none_or(|only| record.identity.database == only))
+        .filter(|record| match &request.which {
+            Which::With(grantee) => record.identity.grantee == *grantee,
+            Which::All => true,
+            Which::Expired => record
+                .terms()
+                .is_some_and(|terms| terms.expiry.is_over(now)),
+        })
+        .cloned()
+        .collect())
+}
+
+/// Handing objects to a role that is not there would stop half-way; handing them to the login that
+/// is taken back would drop them with it.
+async fn refuse_odd_heir(open: &Open, heir: &str, database: &str) -> Result<(), Failure> {
+    let refused = |why: String| {
+        Err(Failure::new(Kind::Usage, why)
+            .state("nothing was changed")
+            .next("the same command with --reassign-to ROLE, the database's owner say"))
+    };
+    match LoginState::read(open.lock.session(), heir).await? {
+        None => refused(format!(
+            "there is no role {heir:?} in database {database} to hand objects to"
+        )),
+        Some(role)
+            if role
+                .comment
+                .as_deref()
+                .is_some_and(|comment| comment.starts_with(share::COMMENT_BEGINNING)) =>
+        {
+            refused(format!(
+                "role {heir:?} is the login of a share itself; objects cannot be handed to it"
+            ))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// Reaches a database, as far as it can be reached.
+///
+/// # Errors
+/// Another share-db is at work on it: taking objects away under its hands would leave a share that
+/// neither of both meant.
+async fn reach(
+    desk: &Desk<'_>,
+    request: &RevokeRequest,
+    database: Option<&Database>,
+) -> Result<Reached, Failure> {
+    let Some(database) = database else {
+        return Ok(Reached::Gone);
+    };
+    match open(desk, request, database).await {
+        Err(failure) if failure.kind() == Kind::Conflict => {
+            Err(failure.state("nothing was changed"))
+        }
+        Err(failure) => Ok(Reached::Closed(failure)),
+        reached => reached,
+    }
+}
+
+async fn open(
+    desk: &Desk<'_>,
+    request: &RevokeRequest,
+    database: &Database,
+) -> Result<Reached, Failure> {
+    let primary = catalogue::primary(&desk.cluster, database).await?;
+    let (superuser, _) = catalogue::superuser(
+        &desk.cluster,
+        database,
+        &primary.pod,
+        request.superuser_secret.as_ref(),
+    )
+    .await?;
+    let server = Server {
+        cluster: desk.cluster.clone(),
+        namespace: database.namespace.clone(),
+        pod: primary.name,
+        port: primary.port,
+    };
+    let lock = ShareLock::take(&server, &superuser).await?;
+    Ok(Reached::Open(Box::new(Open {
+        server,
+        superuser,
+        lock,
+    })))
+}
