@@ -2,7 +2,7 @@
 
 use datalab_core::report::{Failure, Kind};
 
-use crate::postgres::{LockError, LoginError, ReachError, SqlError, WithdrawError};
+use crate::postgres::{ConvergeError, LockError, LoginError, ReachError, SqlError, WithdrawError};
 
 impl From<LoginError> for Failure {
     fn from(error: LoginError) -> Self {
@@ -47,6 +47,15 @@ impl From<LockError> for Failure {
             }
             LockError::Login(error) => error.into(),
             LockError::Sql(error) => error.into(),
+        }
+    }
+}
+
+impl From<ConvergeError> for Failure {
+    fn from(error: ConvergeError) -> Self {
+        match error {
+            ConvergeError::Login(error) => error.into(),
+            ConvergeError::Sql(error) => error.into(),
         }
     }
 }

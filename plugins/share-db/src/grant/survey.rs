@@ -19,7 +19,7 @@ use crate::{
     catalogue::{self, CatalogueNames, Database, Engine, Primary},
     desk::Desk,
     network::{self, Exposure},
-    postgres::{self, Change, Converged, Credential, Login, Server, Verifier},
+    postgres::{self, Change, Converged, Credential, Elsewhere, Login, Server, Verifier},
     share::{self, Address, Grantee, Identity, Terms},
 };
 
@@ -160,13 +160,21 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
         access: terms.access,
         creators: shared_database::creators(&shared.owner, &shared.facts),
     };
-    let password = match existing.password() {
+    // Whoever is no longer meant knows the password that is there.
+    let parted = terms_before
+        .as_ref()
+        .is_some_and(|before| before.parts_with_somebody(&terms));
+    let password = match existing.password().filter(|_| !parted) {
         Some(password) => password,
         None => share::generate(desk.world)?,
     };
     let fresh_verifier = fresh_verifier(desk, &password)?;
     let converged = postgres::converge(
         session,
+        Elsewhere {
+            server: &server,
+            superuser: &superuser,
+        },
         &login,
         &sql_terms,
         password.expose(),
@@ -214,6 +222,14 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
 }
 
 impl Survey {
+    /// The server, for the databases beside the shared one.
+    pub(crate) fn elsewhere(&self) -> Elsewhere<'_> {
+        Elsewhere {
+            server: &self.server,
+            superuser: &self.superuser,
+        }
+    }
+
     /// What would be written to the cluster, in order.
     pub(crate) fn actions(&self) -> Vec<Action> {
         let Self {

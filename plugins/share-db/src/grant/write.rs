@@ -211,6 +211,7 @@ async fn converge(
 ) -> Result<postgres::Converged, Failure> {
     let converged = postgres::converge(
         &survey.shared.session,
+        survey.elsewhere(),
         &survey.login,
         &survey.sql_terms,
         password.expose(),

@@ -1,6 +1,9 @@
+use std::collections::BTreeSet;
+
 use super::{
-    Login, LoginState, Statement, Terms, Verifier,
-    privilege::{Relations, difference, held},
+    Credential, Login, LoginError, LoginState, Server, Statement, Terms, Verifier,
+    held::{Relations, databases_elsewhere, held},
+    privilege::difference,
     session::{Session, SqlError},
 };
 
@@ -28,30 +31,64 @@ pub(crate) enum Change {
     Commit,
 }
 
+/// Why a login could not be made what it should be.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConvergeError {
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+}
+
+/// The server, for the databases beside the shared one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Elsewhere<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) superuser: &'a Credential,
+}
+
 /// Makes the login and its privileges what they should be, in one transaction of the shared
-/// database: it is there whole, or not at all.
+/// database: it is there whole, or not at all. Then takes back what the login holds in other
+/// databases: a share that moved from one to the other, or a grant by hand.
 ///
 /// Everything a role is stands in catalogues that all databases share, so CREATE ROLE and the
 /// grants inside the database commit together.
 pub(crate) async fn converge(
     session: &Session,
+    elsewhere: Elsewhere<'_>,
     login: &Login,
     terms: &Terms,
     password: &str,
     fresh: &Verifier,
     change: Change,
-) -> Result<Converged, SqlError> {
+) -> Result<Converged, ConvergeError> {
     let mut attempt = 1;
-    loop {
+    let mut converged = loop {
         let converged = plan(session, login, terms, password, fresh).await?;
         if change == Change::Plan || converged.statements.is_empty() {
-            return Ok(converged);
+            break converged;
         }
         match transact(session, &converged.statements, change).await {
             Err(error) if error.is_concurrent_update() && attempt < ATTEMPTS => attempt += 1,
-            result => return result.map(|()| converged),
+            result => {
+                result?;
+                break converged;
+            }
         }
+    };
+    for database in databases_elsewhere(session, &login.role).await? {
+        let there = elsewhere
+            .server
+            .login(elsewhere.superuser, &database)
+            .await?;
+        let held = held(&there, &login.role).await?;
+        let statements = difference(&login.role, &held, &BTreeSet::new());
+        if change != Change::Plan && !statements.is_empty() {
+            transact(&there, &statements, change).await?;
+        }
+        converged.statements.extend(statements);
     }
+    Ok(converged)
 }
 
 async fn plan(

@@ -118,6 +118,11 @@ impl Login {
                 &format!("ALTER ROLE {role}"),
                 fresh,
             ));
+            // Whoever came in by the other password does not stay.
+            statements.push(Statement::open(format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {}",
+                literal(&self.role)
+            )));
         }
         if state.comment.as_deref() != Some(&self.comment) {
             statements.push(self.comment_statement());
@@ -212,7 +217,7 @@ mod tests {
         };
         assert_eq!(
             drifted(|s| s.rolpassword = None),
-            "ALTER ROLE \"share_x\" PASSWORD '***'"
+            "ALTER ROLE \"share_x\" PASSWORD '***';SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'share_x'"
         );
         assert!(
             drifted(|s| s.can_login = false)

@@ -13,6 +13,7 @@
 
 mod converge;
 mod facts;
+mod held;
 mod lock;
 mod login;
 mod privilege;
@@ -23,7 +24,7 @@ mod tls;
 mod verifier;
 mod withdraw;
 
-pub(crate) use converge::{Change, Converged, converge};
+pub(crate) use converge::{Change, ConvergeError, Converged, Elsewhere, converge};
 pub(crate) use facts::{DatabaseFact, Facts, default_schemas, schemas, shared_logins};
 pub(crate) use lock::{LockError, ShareLock};
 pub(crate) use login::{Login, LoginState};

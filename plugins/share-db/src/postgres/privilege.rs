@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 use serde::Serialize;
 
 use super::{
-    session::{Session, SqlError},
+    held::Relations,
     statement::{Statement, identifier},
 };
 
@@ -32,21 +32,23 @@ pub(crate) struct Terms {
 /// One privilege on one thing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Privilege {
-    on: On,
-    name: String,
+    pub(super) on: On,
+    pub(super) name: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum On {
+pub(super) enum On {
     Database(String),
     Schema(String),
     Relation(Kind, String, String),
+    /// One column of a relation: never wanted, and held only when somebody granted it by hand.
+    Column(String, String, String),
     /// What `creator` will make in a schema, or anywhere.
     Future(Kind, String, Option<String>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(super) enum Kind {
     Table,
     Sequence,
 }
@@ -130,79 +132,6 @@ impl Terms {
     }
 }
 
-/// The tables (views, partitions and foreign tables count) and sequences of a database.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Relations(Vec<(Kind, String, String)>);
-
-impl Relations {
-    pub(crate) async fn read(session: &Session, schemas: &[String]) -> Result<Self, SqlError> {
-        let rows = session
-            .rows(
-                "SELECT c.relkind = 'S', n.nspname::text, c.relname::text
-                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                 WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S') AND n.nspname = ANY ($1)",
-                &[&schemas],
-            )
-            .await?;
-        Ok(Self(
-            rows.iter()
-                .map(|row| (kind(row.get(0)), row.get(1), row.get(2)))
-                .collect(),
-        ))
-    }
-}
-
-/// The privileges granted to the role itself in the session's database, memberships and PUBLIC
-/// apart.
-pub(crate) async fn held(session: &Session, role: &str) -> Result<BTreeSet<Privilege>, SqlError> {
-    let rows = session
-        .rows(
-            "WITH grantee AS (SELECT oid FROM pg_roles WHERE rolname = $1)
-             SELECT 'database', NULL, datname::text, privilege_type, false
-             FROM grantee, pg_database, aclexplode(datacl) a
-             WHERE a.grantee = grantee.oid AND datname = current_database()
-             UNION ALL
-             SELECT 'schema', NULL, nspname::text, privilege_type, false
-             FROM grantee, pg_namespace, aclexplode(nspacl) a WHERE a.grantee = grantee.oid
-             UNION ALL
-             SELECT 'relation', nspname::text, relname::text, privilege_type, relkind = 'S'
-             FROM grantee, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(relacl) a
-             WHERE a.grantee = grantee.oid
-             UNION ALL
-             SELECT 'future', nspname::text, rolname::text, privilege_type, defaclobjtype = 'S'
-             FROM grantee, pg_default_acl d
-             JOIN pg_roles r ON r.oid = d.defaclrole
-             LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(defaclacl) a
-             WHERE a.grantee = grantee.oid AND defaclobjtype IN ('r', 'S')",
-            &[&role],
-        )
-        .await?;
-    Ok(rows
-        .iter()
-        .map(|row| {
-            let (schema, name): (Option<String>, String) = (row.get(1), row.get(2));
-            let on = match row.get(0) {
-                "database" => On::Database(name),
-                "schema" => On::Schema(name),
-                "relation" => On::Relation(kind(row.get(4)), schema.unwrap_or_default(), name),
-                _ => On::Future(kind(row.get(4)), name, schema),
-            };
-            Privilege {
-                on,
-                name: row.get(3),
-            }
-        })
-        .collect())
-}
-
-fn kind(is_sequence: bool) -> Kind {
-    if is_sequence {
-        Kind::Sequence
-    } else {
-        Kind::Table
-    }
-}
-
 /// The statements that turn what is held into what is wanted; none when they are the same.
 ///
 /// What is missing on relations is granted for all relations of the schema at once, which also
@@ -219,6 +148,11 @@ pub(crate) fn difference(
             On::Future(..) => format!(
                 "{} REVOKE {name} ON {} FROM {role}",
                 on.future_of(),
+                on.in_sql()
+            ),
+            On::Column(.., column) => format!(
+                "REVOKE {name} ({}) ON {} FROM {role}",
+                identifier(column),
                 on.in_sql()
             ),
             _ => format!("REVOKE {name} ON {} FROM {role}", on.in_sql()),
@@ -250,6 +184,15 @@ pub(crate) fn difference(
 }
 
 impl Kind {
+    /// Of a relation, by whether it is a sequence.
+    pub(super) fn of(is_sequence: bool) -> Self {
+        if is_sequence {
+            Self::Sequence
+        } else {
+            Self::Table
+        }
+    }
+
     fn in_sql(self) -> &'static str {
         match self {
             Self::Table => "TABLE",
@@ -270,6 +213,9 @@ impl On {
                     identifier(schema),
                     identifier(name)
                 )
+            }
+            Self::Column(schema, relation, _) => {
+                format!("TABLE {}.{}", identifier(schema), identifier(relation))
             }
             Self::Future(kind, ..) => format!("{}S", kind.in_sql()),
         }
@@ -313,6 +259,18 @@ mod tests {
 
     fn texts(statements: &[Statement]) -> Vec<&str> {
         statements.iter().map(Statement::text).collect()
+    }
+
+    #[test]
+    fn a_column_is_taken_back_by_its_name() {
+        let column = Privilege {
+            on: On::Column("hr".into(), "pay".into(), "a\"b".into()),
+            name: "SELECT".into(),
+        };
+        assert_eq!(
+            texts(&difference("share_x", &[column].into(), &BTreeSet::new())),
+            ["REVOKE SELECT (\"a\"\"b\") ON TABLE \"hr\".\"pay\" FROM \"share_x\""]
+        );
     }
 
     #[test]

@@ -201,7 +201,7 @@ impl Withdrawal<'_> {
 
     /// Takes the privileges back without touching what the role owns.
     async fn take_back(&mut self, there: &Session) -> Result<(), SqlError> {
-        let held = super::privilege::held(there, self.role).await?;
+        let held = super::held::held(there, self.role).await?;
         for statement in super::privilege::difference(self.role, &held, &Default::default()) {
             if self.change == Change::Commit {
                 there.run(&statement).await?;

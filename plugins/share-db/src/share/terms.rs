@@ -119,6 +119,14 @@ impl Terms {
         })
     }
 
+    /// Whether somebody who may read the login now may not by `new`.
+    pub(crate) fn parts_with_somebody(&self, new: &Self) -> bool {
+        !self
+            .subjects
+            .iter()
+            .all(|subject| new.subjects.contains(subject))
+    }
+
     /// What is different in `new`, a line each.
     pub(crate) fn changes(&self, new: &Self) -> Vec<String> {
         let subjects = |terms: &Self| {
@@ -144,6 +152,10 @@ impl Terms {
         .into_iter()
         .filter(|(_, before, after)| before != after)
         .map(|(what, before, after)| format!("{what}: {before} -> {after}"))
+        .chain(self.parts_with_somebody(new).then(|| {
+            "password: replaced, and its sessions cut, for not all who know it are still meant"
+                .to_owned()
+        }))
         .collect()
     }
 }
@@ -238,5 +250,14 @@ mod tests {
             ["access: write -> read", "connection limit: 5 -> none"]
         );
         assert!(terms().changes(&terms()).is_empty());
+    }
+
+    #[test]
+    fn one_subject_less_is_a_parting_and_one_more_is_none() {
+        let (all, mut fewer) = (terms(), terms());
+        fewer.subjects.pop();
+        assert!(all.parts_with_somebody(&fewer));
+        assert!(!fewer.parts_with_somebody(&all) && !all.parts_with_somebody(&all));
+        assert_eq!(all.changes(&fewer).len(), 2);
     }
 }
