@@ -126,6 +126,7 @@ fn drift_is_named_and_mended() {
         format!(
             "REVOKE SELECT ON sales.orders FROM {role}; GRANT DELETE ON sales.orders TO {role}"
         ),
+        format!("GRANT SELECT (answer) ON research.surveys TO {role}"),
         format!(
             "GRANT USAGE ON SCHEMA research TO {role}; GRANT SELECT ON research.surveys TO {role}"
         ),
@@ -135,6 +136,9 @@ fn drift_is_named_and_mended() {
         privileges.assert_unchanged(&db.effective_privileges());
     }
     assert!(reads());
+    db.sql("archive", &format!("GRANT USAGE ON SCHEMA ledgers TO {role}; GRANT SELECT ON ledgers.entries TO {role}; GRANT CONNECT ON DATABASE archive TO {role}"));
+    mend(&login);
+    privileges.assert_unchanged(&db.effective_privileges());
 
     // The owner's, in the namespace: edited, and deleted.
     let name = share.name();

@@ -95,17 +95,55 @@ fn changed_terms_are_shown_and_applied() {
     ]);
     assert_eq!(expires.ok(), "2027-01-31T12:00:00Z");
 
-    // Another subject: the Secret changes hands.
+    // Another subject: the Secret changes hands, and with it the password that the first one knows.
+    let until = "--until 2027-01-31T12:00:00Z";
+    let (x_user, y_user) = (x.user(), y.user());
+    let pods = format!("group:system:serviceaccounts:{}", x.namespace());
+    let subjects = format!("--subject user:{x_user} --subject {pods} --subject user:{y_user}");
     share.shown_to(&y).fails();
-    changed(
-        &format!("--until 2027-01-31T12:00:00Z --subject user:{}", y.user()),
-        &[&format!(
-            "subjects: user:{}, group:system:serviceaccounts:{} -> user:{}",
-            x.user(),
-            x.namespace(),
-            y.user()
-        )],
-    );
+    let more = format!("subjects: user:{x_user}, {pods} -> user:{x_user}, {pods}, user:{y_user}");
+    changed(&format!("{until} {subjects}"), &[&more]);
     assert_eq!(share.login_of(&y).password, theirs.password);
+    let mut open = colleague.session(&theirs);
+    let told = share_db(&me, &format!("{grant} {until} --subject user:{y_user}")).ok();
+    assert!(
+        told.contains(&format!(", user:{y_user} -> user:{y_user}\n")),
+        "{told}"
+    );
+    assert!(told.contains("  changed   password: replaced"), "{told}");
     share.shown_to(&x).fails();
+    assert_ne!(share.login_of(&y).password, theirs.password);
+    assert!(open.ask("SELECT 1").is_err());
+    let refused = colleague.psql(&theirs, "SELECT 1").fails();
+    assert!(
+        refused.contains("password authentication failed"),
+        "{refused}"
+    );
+    let theirs = share.login_of(&y);
+    assert_eq!(
+        colleague
+            .psql(&theirs, "SELECT count(*) FROM sales.orders")
+            .ok(),
+        "4\n"
+    );
+
+    // Another database of the server: what was open in the first is closed there.
+    let archive = format!("{until} --subject user:{y_user} --database archive --schema ledgers");
+    changed(
+        &archive,
+        &[
+            "database: defaultdb -> archive",
+            "schemas: later, public, research, sales -> ledgers",
+        ],
+    );
+    let in_archive = share.login_of(&y);
+    assert_eq!(in_archive.database, "archive");
+    let total = colleague.psql(&in_archive, "SELECT sum(total) FROM ledgers.entries");
+    assert_eq!(total.ok(), "3072.00\n");
+    let closed = colleague
+        .psql(&theirs, "SELECT * FROM sales.orders")
+        .fails();
+    assert!(closed.contains("permission denied"), "{closed}");
+    let again = share_db(&me, &format!("{grant} {archive} --exit-code")).ok();
+    assert!(again.starts_with("share unchanged: "), "{again}");
 }
