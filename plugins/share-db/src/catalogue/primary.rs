@@ -4,7 +4,10 @@ use datalab_core::{
     cluster::{
         Cluster,
         api::{
-            api::{apps::v1::StatefulSet, core::v1::Pod},
+            api::{
+                apps::v1::{ReplicaSet, StatefulSet},
+                core::v1::Pod,
+            },
             apimachinery::pkg::{apis::meta::v1::OwnerReference, util::intstr::IntOrString},
         },
     },
@@ -23,7 +26,7 @@ pub(crate) struct Primary {
     pub(crate) name: String,
     /// The number of the port inside the pod.
     pub(crate) port: u16,
-    /// What keeps the pod, and so outlives it: its StatefulSet or Cluster.
+    /// What keeps the pod, and so outlives it: its StatefulSet, Cluster or Deployment.
     pub(crate) keeper: OwnerReference,
 }
 
@@ -41,32 +44,53 @@ pub(crate) async fn primary(cluster: &Cluster, database: &Database) -> Result<Pr
         return Err(absent(cluster, database, &pods, ready.len()).await);
     };
     let name = pod.metadata.name.clone().unwrap_or_default();
-    let owners = pod.metadata.owner_references.iter().flatten();
-    let keeper = owners
-        .into_iter()
-        .find(|owner| owner.controller == Some(true))
-        .ok_or_else(|| {
-            Failure::new(
-                Kind::Failed,
-                format!("pod {name} is kept by nothing, so a share would outlive its database"),
-            )
-            .state("nothing was changed")
-            .next(format!(
-                "kubectl get pod {name} -n {} -o yaml",
-                database.namespace
-            ))
-        })?;
+    let Some(controller) = controller(pod.metadata.owner_references.as_deref()) else {
+        return Err(Failure::new(
+            Kind::Failed,
+            format!("pod {name} is kept by nothing, so a share would outlive its database"),
+        )
+        .state("nothing was changed")
+        .next(format!(
+            "kubectl get pod {name} -n {} -o yaml",
+            database.namespace
+        )));
+    };
+    let keeper = lasting(cluster, database, controller).await?;
     Ok(Primary {
         port: port_number(pod, &database.target_port),
         keeper: OwnerReference {
             // Asks nothing of the keeper: neither that we control it, nor that it waits for us.
             controller: None,
             block_owner_deletion: None,
-            ..keeper.clone()
+            ..keeper
         },
         name,
         pod: (*pod).clone(),
     })
+}
+
+fn controller(owners: Option<&[OwnerReference]>) -> Option<&OwnerReference> {
+    owners
+        .unwrap_or_default()
+        .iter()
+        .find(|owner| owner.controller == Some(true))
+}
+
+/// The keeper that outlives an update: a Deployment makes a ReplicaSet for each, and deletes the old
+/// ones after a while.
+async fn lasting(
+    cluster: &Cluster,
+    database: &Database,
+    keeper: &OwnerReference,
+) -> Result<OwnerReference, Failure> {
+    if keeper.kind != "ReplicaSet" {
+        return Ok(keeper.clone());
+    }
+    let set = cluster
+        .get::<ReplicaSet>(&database.namespace, &keeper.name)
+        .await?;
+    let owners = set.and_then(|set| set.metadata.owner_references);
+    Ok(controller(owners.as_deref()).unwrap_or(keeper).clone())
 }
 
 /// As [`primary`], looking again for as long as the failure may pass.

@@ -130,6 +130,57 @@ fn a_database_of_another_make_is_shared_too() {
     );
 }
 
+#[test]
+fn a_share_outlives_the_updates_of_a_deployment() {
+    let Some(stage) = Stage::required("a share outlives the updates of a deployment") else {
+        return;
+    };
+    let play = stage.play();
+    let (me, x) = (play.tenant("me"), play.tenant("x"));
+    // One pod at a time, and no ReplicaSet kept for going back to.
+    let deployment = "kind: Deployment\nmetadata:\n  name: db\nspec:\n  revisionHistoryLimit: 0\n  strategy:\n    type: Recreate";
+    let manifest = MANIFEST.replace("$(image)", stage.image()).replace(
+        "kind: StatefulSet\nmetadata:\n  name: db\nspec:\n  serviceName: db",
+        deployment,
+    );
+    me.program(["kubectl", "apply", "--filename=-"])
+        .input(manifest)
+        .run()
+        .ok();
+    let rolled_out = || {
+        let status = ["rollout", "status", "deployment/db", "--timeout=90s"];
+        me.kubectl(status).ok()
+    };
+    rolled_out();
+    let grant = format!("postgres --with {}", x.namespace());
+    share_db(&me, &format!("{grant} --isolate --yes")).ok();
+    let secret = ShareSecret::planned(&me, &grant);
+    let theirs = secret.login_of(&x);
+    assert_eq!(theirs.database, "postgres");
+
+    let first = me.kubectl(["get", "replicasets", "--output=name"]).ok();
+    me.kubectl(["rollout", "restart", "deployment/db"]).ok();
+    rolled_out();
+    let gone = ["wait", "--for=delete", "--timeout=60s", first.trim_end()];
+    me.kubectl(gone).ok();
+    // What the garbage collector takes, it takes a moment after the owner.
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(secret.login_of(&x).password, theirs.password);
+
+    // The rows and logins of this pod went with it; the grant again makes the login that is missing.
+    share_db(&me, "list --exit-code").ok();
+    share_db(&me, "list --live --exit-code").fails_with(7);
+    share_db(&me, &grant).ok();
+    share_db(&me, "list --live --exit-code").ok();
+    assert_eq!(secret.login_of(&x).password, theirs.password);
+
+    // With the Deployment, the share goes.
+    me.kubectl(["delete", "deployment", "db"]).ok();
+    let secret = format!("secret/{}", secret.name());
+    me.kubectl(["wait", "--for=delete", "--timeout=60s", &secret])
+        .ok();
+}
+
 /// SQL as the superuser, by the server's own socket.
 #[track_caller]
 fn superuser(p: &Tenant, sql: &str) -> String {
