@@ -185,7 +185,7 @@ impl Granted {
             self.derivation
         ));
         lines.push(match self.expires.as_str() {
-            "never" => "  until     revoked: it has no end".to_owned(),
+            "never" => "  until     it is revoked: new logins have no end".to_owned(),
             expires => format!("  until     {expires}: new logins end then; open sessions and objects stay until `{}`", self.expire),
         });
         lines.push(match &self.exposure {

@@ -115,18 +115,25 @@ async fn transact(
     statements: &[Statement],
     change: Change,
 ) -> Result<(), SqlError> {
+    let (last, inside): (Vec<&Statement>, Vec<&Statement>) = statements
+        .iter()
+        .partition(|statement| statement.waits_for_commit());
     session.run(&Statement::open("BEGIN")).await?;
-    let result = run_all(session, statements).await;
+    let result = run_all(session, &inside).await;
     let end = if result.is_ok() && change == Change::Commit {
         "COMMIT"
     } else {
         "ROLLBACK"
     };
     let ended = session.run(&Statement::open(end)).await;
-    result.and(ended)
+    result.and(ended)?;
+    if change == Change::Commit {
+        run_all(session, &last).await?;
+    }
+    Ok(())
 }
 
-async fn run_all(session: &Session, statements: &[Statement]) -> Result<(), SqlError> {
+async fn run_all(session: &Session, statements: &[&Statement]) -> Result<(), SqlError> {
     for statement in statements {
         if statement.is_secret() {
             // A verifier lets its reader pose as the server; logs are read by more people than

@@ -119,7 +119,7 @@ impl Login {
                 fresh,
             ));
             // Whoever came in by the other password does not stay.
-            statements.push(Statement::open(format!(
+            statements.push(Statement::after_commit(format!(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {}",
                 literal(&self.role)
             )));

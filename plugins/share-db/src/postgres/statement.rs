@@ -10,6 +10,7 @@ use super::Verifier;
 pub(crate) struct Statement {
     text: String,
     shown: String,
+    waits_for_commit: bool,
 }
 
 impl Statement {
@@ -19,6 +20,16 @@ impl Statement {
         Self {
             shown: text.clone(),
             text,
+            waits_for_commit: false,
+        }
+    }
+
+    /// A statement whose effect no rollback takes back, and that means what was committed before
+    /// it: cutting sessions, say.
+    pub(crate) fn after_commit(text: impl Into<String>) -> Self {
+        Self {
+            waits_for_commit: true,
+            ..Self::open(text)
         }
     }
 
@@ -27,6 +38,7 @@ impl Statement {
         Self {
             text: format!("{beginning} PASSWORD {}", literal(&verifier.to_string())),
             shown: format!("{beginning} PASSWORD '***'"),
+            waits_for_commit: false,
         }
     }
 
@@ -38,6 +50,11 @@ impl Statement {
     /// The text for people.
     pub(crate) fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// Whether it has to stand outside of the transaction, behind it.
+    pub(crate) fn waits_for_commit(&self) -> bool {
+        self.waits_for_commit
     }
 
     /// Whether the text for the server must not be seen, in its log either.
