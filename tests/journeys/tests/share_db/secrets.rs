@@ -214,6 +214,24 @@ fn no_secret_is_where_people_look() {
     )
     .ok();
     hidden.extend(needles(&database, &login.user, &login.password));
+    // Fewer may read it from now on: the password is replaced.
+    let only_her = format!("user:{}", x.user());
+    watch(
+        &me,
+        &[
+            "postgres",
+            "--with",
+            with,
+            "--subject",
+            &only_her,
+            "-o",
+            "yaml",
+            "-v=9",
+        ],
+    )
+    .ok();
+    let replaced = secret.login_of(&x);
+    hidden.extend(needles(&database, &replaced.user, &replaced.password));
     for form in ["wide", "json", "yaml", "name"] {
         watch(&me, &["list", "--live", "-o", form, "-v=9"]).ok();
     }

@@ -136,6 +136,43 @@ fn a_right_lost_on_the_way_is_named_and_what_was_made_is_removed() {
     privileges.assert_unchanged(&database.effective_privileges());
 }
 
+#[test]
+fn a_revoke_goes_on_after_a_refusal_and_names_the_rest() {
+    let Some(scene) = Scene::required("revoke refused") else {
+        return;
+    };
+    let database = scene.database();
+    let before = scene.before(Some(&database));
+    scene.grant(&[]).ok();
+    let deputy = scene.play.tenant("z");
+    let mut rules = all_rules();
+    for rule in rules.as_array_mut().expect("because rules are a list") {
+        if rule["apiGroups"] == json!(["networking.k8s.io"]) {
+            rule["verbs"] = json!(["get", "list"]);
+        }
+    }
+    give(&scene, &deputy, &rules);
+    until_allowed(&scene, &deputy, "delete", "secrets", true);
+    let with = scene.with();
+    let words = [
+        "revoke",
+        "postgres",
+        "--with",
+        &with,
+        "-n",
+        scene.me.namespace(),
+    ];
+    let partial = share_db(&deputy, words);
+    assert_eq!(partial.code(), Some(6), "{partial}");
+    scene.keep("rights-revoke-partial", &partial);
+    scene.keep("rights-revoke-finished", &scene.revoke(&[]));
+    scene
+        .me
+        .kubectl(["delete", "role,rolebinding", "deputy"])
+        .ok();
+    before.assert_unchanged();
+}
+
 fn without_reading_secrets() -> Value {
     let mut rules = all_rules();
     for rule in rules.as_array_mut().expect("because rules are a list") {

@@ -1,3 +1,4 @@
+use datalab_lab::tenant::Release;
 use serde_json::{Value, json};
 
 use super::Scene;
@@ -83,6 +84,24 @@ fn objects_of_somebody_else_are_never_adopted() {
         before.assert_unchanged();
         scene.me.kubectl(["delete", kind, &name]).ok();
     }
+}
+
+#[test]
+fn a_policy_that_bears_the_name_of_the_base_policy_is_not_ours() {
+    let Some(scene) = Scene::required("foreign base policy") else {
+        return;
+    };
+    let release = Release::named("postgresql-951239").isolated(false);
+    let database = scene.me.postgres(release).ready();
+    let name = format!("share-{}-base", database.fullname());
+    let object = foreign("networkpolicy", &name, scene.me.namespace()).to_string();
+    let create = scene.me.program(["kubectl", "create", "-f", "-"]);
+    create.input(object).run().ok();
+    let before = scene.before(Some(&database));
+    let refused = scene.grant(&["--isolate", "--yes"]);
+    assert_eq!(refused.code(), Some(8), "{refused}");
+    scene.keep("terms-foreign-base-policy", &refused);
+    before.assert_unchanged();
 }
 
 #[test]

@@ -120,6 +120,32 @@ fn a_database_that_is_gone_leaves_no_objects() {
 }
 
 #[test]
+fn a_database_that_was_dropped_inside_the_server_is_taken_back() {
+    let Some(scene) = Scene::required("database dropped") else {
+        return;
+    };
+    let database = scene.database();
+    let objects = scene.me.inventory();
+    scene.grant(&["--database", "archive"]).ok();
+    database.sql("postgres", "DROP DATABASE archive");
+    let before = database.effective_privileges();
+    scene.keep(
+        "withdrawal-dropped-grant",
+        &scene.grant(&["--database", "archive"]),
+    );
+    before.assert_unchanged(&database.effective_privileges());
+    scene.keep("withdrawal-dropped", &scene.revoke(&[]));
+    objects.assert_unchanged(&scene.me.inventory());
+    assert_eq!(
+        database.sql(
+            "postgres",
+            "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'share%'"
+        ),
+        "0"
+    );
+}
+
+#[test]
 fn uninstalling_the_service_takes_its_shares_along() {
     let Some(scene) = Scene::required("uninstalled") else {
         return;
