@@ -1,99 +1,17 @@
 //! No password, and nothing a password could be guessed or replaced by, is where people look: every
 //! place is searched, and a canary proves of each that the search would have found it there.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io::{Read, Seek, SeekFrom};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
+mod places;
 
 use data_encoding::BASE64;
-use datalab_lab::Lab;
-use datalab_lab::tenant::{Database, Output, Release, Stage, Tenant};
-use serde_json::Value;
+use datalab_lab::tenant::{Database, Release, Stage, Tenant};
 
+use self::places::{AuditLog, CANARY, Places, Watcher, objects, plant_canaries};
 use crate::{
     lock::HeldLock,
     share::ShareSecret,
     transcript::{command_line, share_db},
 };
-
-/// What must be found in every place, to prove that a password would have been.
-const CANARY: &str = "canary-7e57ab1e";
-
-/// Texts by the place they were seen in.
-#[derive(Default)]
-struct Places(BTreeMap<&'static str, Vec<String>>);
-
-impl Places {
-    fn put(&mut self, place: &'static str, text: impl Into<String>) {
-        self.0.entry(place).or_default().push(text.into());
-    }
-
-    /// Runs a command, and looks at its streams and at the arguments of every process meanwhile.
-    #[track_caller]
-    fn watch(&mut self, tenant: &Tenant, line: &[&str]) -> Output {
-        let watcher = Watcher::start();
-        let output = tenant.run(line);
-        for arguments in watcher.stop() {
-            self.put("arguments of processes", arguments);
-        }
-        self.put("stdout", output.stdout());
-        self.put("stderr", output.stderr());
-        output
-    }
-
-    /// Where a text stands, with the line around it.
-    fn find(&self, needle: &str) -> BTreeMap<&'static str, String> {
-        let mut found = BTreeMap::new();
-        for (place, texts) in &self.0 {
-            let line = texts
-                .iter()
-                .flat_map(|text| text.lines())
-                .find(|line| line.contains(needle));
-            if let Some(line) = line {
-                found.insert(*place, line.to_owned());
-            }
-        }
-        found
-    }
-}
-
-/// Reads the command line of every process of the machine, over and over.
-struct Watcher {
-    over: Arc<AtomicBool>,
-    seen: thread::JoinHandle<BTreeSet<String>>,
-}
-
-impl Watcher {
-    fn start() -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let until = Arc::clone(&over);
-        let seen = thread::spawn(move || {
-            let mut seen = BTreeSet::new();
-            while !until.load(Ordering::Relaxed) {
-                for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
-                    // A process may end while it is looked at.
-                    if let Ok(line) = fs::read(process.path().join("cmdline")) {
-                        seen.insert(String::from_utf8_lossy(&line).replace('\0', " "));
-                    }
-                }
-                thread::sleep(Duration::from_millis(2));
-            }
-            seen
-        });
-        Self { over, seen }
-    }
-
-    fn stop(self) -> BTreeSet<String> {
-        self.over.store(true, Ordering::Relaxed);
-        self.seen
-            .join()
-            .expect("because reading /proc does not panic")
-    }
-}
 
 /// What nobody may see of one login: its password, as it is and as Secrets and URIs carry it, and the
 /// verifier that stands for it in the database, whole and in its parts.
@@ -114,50 +32,6 @@ fn needles(database: &Database, role: &str, password: &str) -> Vec<String> {
     assert!(needles.len() >= 5, "a verifier has a salt and two keys");
     needles.push(verifier);
     needles
-}
-
-/// Everything in a namespace but the data of Secrets.
-#[track_caller]
-fn objects(stage: &Stage, namespace: &str, kinds: &str) -> String {
-    let get = [
-        "get",
-        kinds,
-        "--namespace",
-        namespace,
-        "--output=json",
-        "--show-managed-fields",
-    ];
-    let mut list: Value = serde_json::from_str(&stage.kubectl(get).run().ok())
-        .expect("because kubectl writes JSON when asked to");
-    for object in list["items"].as_array_mut().into_iter().flatten() {
-        if object["kind"] == "Secret" {
-            object["data"].take();
-        }
-    }
-    serde_json::to_string_pretty(&list).expect("because it was JSON")
-}
-
-/// The lab's audit log from a position on; on a cluster of one's own there is none to read.
-struct AuditLog(Option<u64>);
-
-impl AuditLog {
-    fn begin() -> Self {
-        let log = Lab::from_env().ok().map(|lab| lab.audit_log());
-        Self(log.map(|log| fs::metadata(log).map_or(0, |data| data.len())))
-    }
-
-    fn since(&self) -> Option<String> {
-        let position = self.0?;
-        let log = Lab::from_env().ok()?.audit_log();
-        let mut file =
-            fs::File::open(log).expect("because the lab's API server writes an audit log");
-        file.seek(SeekFrom::Start(position))
-            .expect("because the log only grows");
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)
-            .expect("because the log can be read");
-        Some(String::from_utf8_lossy(&bytes).into_owned())
-    }
 }
 
 #[test]
@@ -231,6 +105,7 @@ fn no_secret_is_where_people_look() {
     )
     .ok();
     let replaced = secret.login_of(&x);
+    assert_ne!(replaced.password, login.password);
     hidden.extend(needles(&database, &replaced.user, &replaced.password));
     for form in ["wide", "json", "yaml", "name"] {
         watch(&me, &["list", "--live", "-o", form, "-v=9"]).ok();
@@ -420,32 +295,4 @@ fn failing_statement(
     database.sql("postgres", &format!("DROP ROLE IF EXISTS \"{role}\""));
     let password = String::from_utf8(password).expect("because passwords are text");
     vec![encoded, password]
-}
-
-/// Puts the canary where a secret might have come to lie.
-#[track_caller]
-fn plant_canaries(stage: &Stage, me: &Tenant, database: &Database, places: &mut Places) {
-    let echo = format!("echo {CANARY}; echo {CANARY} >&2; sleep 0.2");
-    places.watch(me, &["sh", "-c", &echo]).ok();
-    database.sql("postgres", &format!("SELECT '{CANARY}'"));
-    let annotate = format!("canary={CANARY}");
-    me.kubectl([
-        "annotate",
-        "rolebinding",
-        "full_control_namespace",
-        &annotate,
-    ])
-    .ok();
-    me.kubectl(["get", "secret", CANARY]).fails();
-    let event = serde_json::json!({
-        "apiVersion": "v1", "kind": "Event",
-        "metadata": {"name": "canary", "namespace": me.namespace()},
-        "involvedObject": {"kind": "Pod", "name": database.pod(), "namespace": me.namespace()},
-        "reason": "Canary", "message": CANARY, "type": "Normal",
-    });
-    stage
-        .kubectl(["create", "-f", "-"])
-        .input(event.to_string())
-        .run()
-        .ok();
 }
