@@ -46,8 +46,11 @@ pub(crate) async fn try_out(desk: &Desk<'_>, survey: &Survey) -> Result<Written,
         wanted, existing, ..
     } = survey;
     converge(survey, &survey.password, Change::TryOut).await?;
-    if existing.secret.is_none() {
-        desk.cluster.create(namespace, &wanted.secret, mode).await?;
+    match &existing.secret {
+        None => {
+            desk.cluster.create(namespace, &wanted.secret, mode).await?;
+        }
+        Some(existing) => replace_secret(desk, survey, existing, mode).await?,
     }
     put(desk, &existing.role, &wanted.role, mode).await?;
     for (existing, wanted) in [
@@ -156,6 +159,24 @@ async fn put<K: Object>(
     desk.cluster.restore(namespace, &restored, mode).await
 }
 
+/// Brings the Secret to the terms, unless it was changed since it was read.
+async fn replace_secret(
+    desk: &Desk<'_>,
+    survey: &Survey,
+    existing: &SecretObject,
+    mode: WriteMode,
+) -> Result<(), Failure> {
+    if share::covers(existing, &survey.wanted.secret) {
+        return Ok(());
+    }
+    let mut changed = survey.wanted.secret.clone();
+    changed.metadata.resource_version = existing.metadata.resource_version.clone();
+    desk.cluster
+        .replace(&survey.identity.namespace, &changed, mode)
+        .await?;
+    Ok(())
+}
+
 /// Makes the Secret, or brings it to the terms, and returns the password that counts: the one of
 /// whoever made the Secret first.
 async fn write_secret(
@@ -167,11 +188,7 @@ async fn write_secret(
     if let Some(existing) = &survey.existing.secret {
         if !share::covers(existing, &survey.wanted.secret) {
             journal.begin("secret", Verb::Changed);
-            let mut changed = survey.wanted.secret.clone();
-            changed.metadata.resource_version = existing.metadata.resource_version.clone();
-            cluster
-                .replace(namespace, &changed, WriteMode::Commit)
-                .await?;
+            replace_secret(desk, survey, existing, WriteMode::Commit).await?;
         }
         return Ok(survey.password.clone());
     }

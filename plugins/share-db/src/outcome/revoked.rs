@@ -16,6 +16,8 @@ pub(crate) struct Revoked {
     pub(crate) dry_run: &'static str,
     pub(crate) items: Vec<RevokedShare>,
     pub(crate) notes: Vec<String>,
+    /// What failed beside the shares themselves.
+    pub(crate) problems: Vec<String>,
     #[serde(skip)]
     command: String,
 }
@@ -151,16 +153,15 @@ impl Revoked {
             },
             items: Vec::new(),
             notes: Vec::new(),
+            problems: Vec::new(),
             command: command.to_string(),
         }
     }
 
     /// Partial, when something remains.
     pub(crate) fn kind(&self) -> Option<Kind> {
-        self.items
-            .iter()
-            .any(|share| !share.remains.is_empty())
-            .then_some(Kind::Partial)
+        let some_remain = self.items.iter().any(|share| !share.remains.is_empty());
+        (some_remain || !self.problems.is_empty()).then_some(Kind::Partial)
     }
 
     /// Whether anything was, or would be, taken back.
@@ -176,7 +177,7 @@ impl Outcome for Revoked {
     const KIND: &'static str = "Revocation";
 
     fn text(&self, wide: bool) -> String {
-        if self.items.is_empty() && self.notes.is_empty() {
+        if self.items.is_empty() && self.notes.is_empty() && self.problems.is_empty() {
             return format!("nothing to revoke in namespace {}", self.namespace);
         }
         let mut lines: Vec<String> = Vec::new();
@@ -192,6 +193,7 @@ impl Outcome for Revoked {
             }
         }
         lines.extend(self.notes.clone());
+        lines.extend(self.problems.clone());
         datalab_core::report::printable_lines(&lines)
     }
 

@@ -123,7 +123,7 @@ async fn carry_out(
         }
         if request.unisolate {
             let others = is_shared_otherwise(records, &shares, name);
-            unisolate(desk, request, name, policies, others, &mut revoked).await?;
+            unisolate(desk, request, name, policies, others, &mut revoked).await;
         }
     }
     Ok(revoked)
@@ -192,29 +192,29 @@ async fn unisolate(
     policies: &[NetworkPolicy],
     others: bool,
     revoked: &mut Revoked,
-) -> Result<(), Failure> {
+) {
     let name = network::base_name(database);
     let Some(policy) = base_policy(policies, database) else {
-        return Ok(());
+        return;
     };
     if others {
         revoked.notes.push(format!(
             "networkpolicy {name} is kept: {database} is still shared with others"
         ));
-        return Ok(());
+        return;
     }
     if let Some(mode) = request.mode() {
-        desk.cluster
-            .delete::<NetworkPolicy>(
-                desk.namespace(),
-                &name,
-                policy.metadata.uid.as_deref(),
-                mode,
-            )
-            .await?;
+        let uid = policy.metadata.uid.as_deref();
+        let deleted = desk
+            .cluster
+            .delete::<NetworkPolicy>(desk.namespace(), &name, uid, mode)
+            .await;
+        if let Err(error) = deleted {
+            revoked.problems.push(Failure::from(error).to_string());
+            return;
+        }
     }
     revoked.notes.push(format!(
         "networkpolicy {name} removed: every pod of the cluster reaches {database} again"
     ));
-    Ok(())
 }
