@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use datalab_lab::Lab;
 use datalab_lab::tenant::{Database, Output, Stage, Tenant};
@@ -108,27 +110,61 @@ pub(super) fn objects(stage: &Stage, namespace: &str, kinds: &str) -> String {
     serde_json::to_string_pretty(&list).expect("because it was JSON")
 }
 
-/// The lab's audit log from a position on; on a cluster of one's own there is none to read.
-pub(super) struct AuditLog(Option<u64>);
+/// The lab's audit log from now on; on a cluster of one's own there is none to read.
+pub(super) struct AuditLog(Option<(fs::File, PathBuf, SystemTime)>);
 
 impl AuditLog {
+    #[track_caller]
     pub(super) fn begin() -> Self {
         let log = Lab::from_env().ok().map(|lab| lab.audit_log());
-        Self(log.map(|log| fs::metadata(log).map_or(0, |data| data.len())))
+        Self(log.map(|log| {
+            let mut file = open(&log);
+            file.seek(SeekFrom::End(0))
+                .expect("because a log has an end");
+            (file, log, SystemTime::now())
+        }))
     }
 
-    pub(super) fn since(&self) -> Option<String> {
-        let position = self.0?;
-        let log = Lab::from_env().ok()?.audit_log();
-        let mut file =
-            fs::File::open(log).expect("because the lab's API server writes an audit log");
-        file.seek(SeekFrom::Start(position))
-            .expect("because the log only grows");
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)
-            .expect("because the log can be read");
-        Some(String::from_utf8_lossy(&bytes).into_owned())
+    /// What came since, once the line with the canary did: the server writes in order.
+    #[track_caller]
+    pub(super) fn until_canary(self) -> Option<String> {
+        let (mut file, path, began) = self.0?;
+        let mut text = String::new();
+        for _ in 0..100 {
+            read(&mut file, &mut text);
+            if text.contains(CANARY) {
+                return Some(text);
+            }
+            // A full log is put aside, and a new one begun under its name.
+            let is_new = |log: &fs::Metadata| {
+                log.ino() != inode(&file) && log.modified().is_ok_and(|time| time >= began)
+            };
+            if fs::metadata(&path).is_ok_and(|log| is_new(&log)) {
+                read(&mut file, &mut text);
+                file = open(&path);
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        Some(text)
     }
+}
+
+#[track_caller]
+fn open(log: &Path) -> fs::File {
+    fs::File::open(log).expect("because the lab's API server writes an audit log")
+}
+
+#[track_caller]
+fn read(file: &mut fs::File, text: &mut String) {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)
+        .expect("because the log can be read");
+    text.push_str(&String::from_utf8_lossy(&bytes));
+}
+
+#[track_caller]
+fn inode(file: &fs::File) -> u64 {
+    file.metadata().expect("because the file is open").ino()
 }
 
 /// Puts the canary where a secret might have come to lie.
