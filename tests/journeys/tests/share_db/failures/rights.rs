@@ -226,13 +226,13 @@ impl<'s> Refusal<'s> {
             .input(list.to_string())
             .run()
             .ok();
-        refusal.until_in_force();
+        Self::until(scene, true);
         refusal
     }
 
-    /// Admission policies count a moment after they were made.
+    /// Admission policies count a moment after they were made, and a moment longer than they are there.
     #[track_caller]
-    fn until_in_force(&self) {
+    fn until(scene: &Scene, in_force: bool) {
         let binding = [
             "create",
             "rolebinding",
@@ -242,18 +242,21 @@ impl<'s> Refusal<'s> {
             "--dry-run=server",
         ];
         for _ in 0..200 {
-            if self
-                .scene
-                .me
-                .kubectl(binding)
-                .stderr()
-                .contains("data officer")
-            {
+            let refused = scene.me.kubectl(binding).stderr().contains("data officer");
+            if refused == in_force {
                 return;
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("the admission policy does not come into force");
+        panic!("the admission policy does not come into force, or stays in it");
+    }
+
+    /// Removes the policy and waits until it no longer counts.
+    #[track_caller]
+    fn lift(self) {
+        let scene = self.scene;
+        drop(self);
+        Self::until(scene, false);
     }
 }
 
@@ -276,11 +279,10 @@ fn a_binding_that_admission_refuses_leaves_nothing_behind() {
     };
     let database: Database = scene.database();
     let before = scene.before(Some(&database));
-    {
-        let _refusal = Refusal::of_bindings(&scene);
-        scene.keep("rights-admission", &scene.grant(&[]));
-        before.assert_unchanged();
-    }
+    let refusal = Refusal::of_bindings(&scene);
+    scene.keep("rights-admission", &scene.grant(&[]));
+    before.assert_unchanged();
+    refusal.lift();
     // The same command again, once the policy is gone, shares.
     scene.grant(&[]).ok();
 }
