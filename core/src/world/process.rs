@@ -177,7 +177,8 @@ impl super::World {
     }
 
     /// Becomes another program, or runs it to its end where a process cannot be replaced.
-    /// Variables are added to the environment; the exit code is the program's own.
+    /// `variables` are added to the environment and `without` left out of it; the exit code is the
+    /// program's own.
     ///
     /// # Errors
     /// [`ChildError`]: nothing was started.
@@ -186,8 +187,12 @@ impl super::World {
         program: &OsStr,
         arguments: &[OsString],
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+        without: &[&str],
     ) -> Result<u8, ChildError> {
         let mut command = Command::new(program);
+        for name in without {
+            command.env_remove(name);
+        }
         command.args(arguments).envs(variables);
         #[cfg(unix)]
         let source = {

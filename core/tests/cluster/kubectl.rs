@@ -196,8 +196,7 @@ async fn agrees_with_us() {
         .output()
         .is_err()
     {
-        println!("skipped: kubectl agrees with us (needs kubectl)");
-        assert!(std::env::var_os("CI").is_none(), "nothing is skipped on CI");
+        datalab_lab::skip("kubectl agrees with us", "kubectl");
         return;
     }
     for case in CASES {

@@ -1,6 +1,6 @@
 use std::{ffi::OsString, time::Duration};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use datalab_core::{
     cli::{self, ConfirmArgs, ConnectionArgs, DisplayName, DryRunArgs, OutputArgs, Parsed, Shell},
     report::Kind,
@@ -27,6 +27,9 @@ const FALLBACK_NAME: &str = "kubectl datalab share-db";
 /// How long a share lives when nothing is said: long enough for a project, short enough to be
 /// forgotten safely.
 const DEFAULT_LIFETIME: Lifetime = Lifetime::from_days(30);
+
+/// The largest connection limit that PostgreSQL holds.
+const CONNECTION_LIMIT_MAX: i64 = i32::MAX as i64;
 
 /// What the tool is, in its help page.
 const ABOUT: &str = "\
@@ -112,7 +115,12 @@ struct GrantArgs {
     #[arg(long)]
     renew: bool,
     /// Sessions at once; 0 for no limit
-    #[arg(long, value_name = "N", default_value_t = grant::DEFAULT_CONNECTION_LIMIT)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = grant::DEFAULT_CONNECTION_LIMIT,
+        value_parser = clap::value_parser!(u32).range(..=CONNECTION_LIMIT_MAX)
+    )]
     connection_limit: u32,
     /// Close a database that the whole cluster reaches: only its namespace and its shares stay
     #[arg(long)]
@@ -152,7 +160,7 @@ struct ListArgs {
     /// Ask the databases too: sessions, passwords, logins without a share
     #[arg(long)]
     live: bool,
-    /// Exit with 7 unless all shares are ok
+    /// Exit with 7 unless all shares are ok; with --live, also when a database could not be asked
     #[arg(long)]
     exit_code: bool,
     /// As in grant, for --live
@@ -213,7 +221,7 @@ struct ConnectArgs {
 }
 
 /// Reads the command line and carries it out; returns the exit code.
-pub(crate) fn run(world: &World, arguments: Vec<OsString>) -> u8 {
+pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
     let name = DisplayName::of(
         world,
         arguments.first().map(OsString::as_os_str),
@@ -224,8 +232,13 @@ pub(crate) fn run(world: &World, arguments: Vec<OsString>) -> u8 {
         output: OutputArgs { output: format },
         version: _,
         verb,
-    } = match cli::parse::<ShareDb>(world, &name, arguments, Some("grant")) {
+    } = match cli::parse::<ShareDb>(world, &name, arguments.iter().cloned(), Some("grant")) {
         Parsed::Arguments(arguments) => arguments,
+        Parsed::Printed(code)
+            if code == Kind::Usage.exit_code() && is_before_command(arguments) =>
+        {
+            return Kind::BeforeCommand.exit_code();
+        }
         Parsed::Printed(code) => return code,
     };
     let shell = Shell { world, format };
@@ -288,6 +301,16 @@ pub(crate) fn run(world: &World, arguments: Vec<OsString>) -> u8 {
             })
         }
     }
+}
+
+/// Whether a command was meant to be started: its exit code could be taken for a usage error of ours.
+fn is_before_command(arguments: &[OsString]) -> bool {
+    arguments.iter().any(|word| word == "--")
+        && ShareDb::command()
+            .no_binary_name(true)
+            .ignore_errors(true)
+            .try_get_matches_from(arguments.iter().skip(1))
+            .is_ok_and(|matches| matches.subcommand_name() == Some("connect"))
 }
 
 impl GrantArgs {
@@ -387,13 +410,48 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_arguments_are_sound() {
         ShareDb::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_was_meant_only_behind_connect() {
+        let meant = |line: &str| {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            is_before_command(&words)
+        };
+        for line in [
+            "share-db connect nowhere -- psql",
+            "share-db connect -- psql",
+            "share-db connect me/db --bogus -- psql",
+            "share-db connect me/db --print nothing -- psql",
+            "share-db -n user-x connect a/b/c -- psql",
+        ] {
+            assert!(meant(line), "{line}");
+        }
+        for line in [
+            "share-db connect nowhere",
+            "share-db connect me/db --bogus",
+            "share-db postgres --with connect -- psql",
+            "share-db grant postgres --with connect -- psql",
+            "share-db list -- connect",
+            "share-db -- connect",
+        ] {
+            assert!(!meant(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_connection_limit_is_one_that_the_server_holds() {
+        let limit = |text: &str| {
+            let line = ["share-db", "grant", "postgres", "--with", "user-x"];
+            ShareDb::try_parse_from(line.into_iter().chain(["--connection-limit", text]))
+        };
+        assert!(limit("2147483647").is_ok() && limit("0").is_ok());
+        assert!(limit("2147483648").is_err());
     }
 
     #[test]

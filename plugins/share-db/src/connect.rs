@@ -18,6 +18,38 @@ use crate::{
 /// How long the database's port may take to answer, from inside the cluster.
 const REACH_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Variables of libpq that would send the login elsewhere, as somebody else or by other means than
+/// the share says: the command does not inherit them.
+///
+/// <https://www.postgresql.org/docs/current/libpq-envars.html>
+const MISLEADING_VARIABLES: [&str; 21] = [
+    "PGHOSTADDR",
+    "PGSERVICE",
+    "PGOPTIONS",
+    "PGCHANNELBINDING",
+    "PGGSSDELEGATION",
+    "PGGSSENCMODE",
+    "PGGSSLIB",
+    "PGKRBSRVNAME",
+    "PGPASSFILE",
+    "PGREQUIREAUTH",
+    "PGREQUIREPEER",
+    "PGREQUIRESSL",
+    "PGSERVICEFILE",
+    "PGSSLCERT",
+    "PGSSLCERTMODE",
+    "PGSSLCRL",
+    "PGSSLCRLDIR",
+    "PGSSLKEY",
+    "PGSSLNEGOTIATION",
+    "PGSSLROOTCERT",
+    "PGTARGETSESSIONATTRS",
+];
+
+/// Those that shell exports take away as well; the others would be a wall of text for what no shell
+/// has set.
+const UNSET_BY_EXPORTS: [&str; 3] = ["PGHOSTADDR", "PGSERVICE", "PGOPTIONS"];
+
 /// The client that is run when none is named.
 const DEFAULT_COMMAND: &str = "psql";
 
@@ -47,6 +79,11 @@ pub(crate) enum PrintForm {
     /// A line of a password file
     Pgpass,
 }
+
+/// A login that a password file cannot hold: it has one line for each, and no escape for its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("its {0} holds a line break, which a password file cannot express")]
+struct LineBreakError(&'static str);
 
 /// What a connect is asked to do.
 #[derive(Debug)]
@@ -95,19 +132,24 @@ pub(crate) async fn connect(desk: &Desk<'_>, request: &ConnectRequest) -> Result
         .detail("somebody changed it; the owner's next grant with the same terms mends it")
     })?;
     if let Some(form) = request.print {
-        desk.world
-            .streams()
-            .data(&login.printed(form))
-            .map_err(|error| {
-                Failure::new(Kind::Failed, "standard output cannot be written to").caused_by(&error)
-            })?;
+        let printed = login.printed(form).map_err(|error| {
+            Failure::new(Kind::Failed, "the login cannot be printed in this form")
+                .caused_by(&error)
+                .next(format!(
+                    "eval \"$({} connect {} --print env)\"",
+                    desk.name, request.share
+                ))
+        })?;
+        desk.world.streams().data(&printed).map_err(|error| {
+            Failure::new(Kind::Failed, "standard output cannot be written to").caused_by(&error)
+        })?;
         return Ok(0);
     }
     reach(desk, &login).await?;
     let default = OsString::from(DEFAULT_COMMAND);
     let (program, arguments) = request.command.split_first().unwrap_or((&default, &[]));
     desk.world
-        .become_command(program, arguments, login.variables())
+        .become_command(program, arguments, login.variables(), &MISLEADING_VARIABLES)
         .map_err(|error| {
             Failure::new(Kind::BeforeCommand, "the command was not started").caused_by(&error)
         })
@@ -259,37 +301,49 @@ impl SharedLogin {
         ]
     }
 
-    fn printed(&self, form: PrintForm) -> String {
-        match form {
+    fn printed(&self, form: PrintForm) -> Result<String, LineBreakError> {
+        Ok(match form {
             PrintForm::Env => self
                 .variables()
                 .into_iter()
                 .map(|(name, value)| format!("export {name}={}\n", shell_quoted(value)))
+                .chain([format!("unset {}\n", UNSET_BY_EXPORTS.join(" "))])
                 .collect(),
             PrintForm::Uri => format!(
-                "postgresql://{}:{}@{}:{}/{}\n",
+                "postgresql://{}:{}@{}:{}/{}{}\n",
                 percent_encoded(&self.user),
                 percent_encoded(self.password.expose()),
                 self.host,
                 self.port,
-                percent_encoded(&self.database)
+                percent_encoded(&self.database),
+                if self.has_authority {
+                    "?sslmode=require"
+                } else {
+                    ""
+                }
             ),
             PrintForm::Pgpass => {
                 let fields = [
-                    &self.host,
-                    &self.port,
-                    &self.database,
-                    &self.user,
-                    self.password.expose(),
+                    password_file_field("host", &self.host)?,
+                    password_file_field("port", &self.port)?,
+                    password_file_field("database", &self.database)?,
+                    password_file_field("username", &self.user)?,
+                    password_file_field("password", self.password.expose())?,
                 ];
-                let fields: Vec<String> = fields
-                    .iter()
-                    .map(|field| field.replace('\\', "\\\\").replace(':', "\\:"))
-                    .collect();
                 format!("{}\n", fields.join(":"))
             }
-        }
+        })
     }
+}
+
+/// A field of a password file.
+///
+/// <https://www.postgresql.org/docs/current/libpq-pgpass.html>
+fn password_file_field(name: &'static str, text: &str) -> Result<String, LineBreakError> {
+    if text.contains(['\n', '\r']) {
+        return Err(LineBreakError(name));
+    }
+    Ok(text.replace('\\', "\\\\").replace(':', "\\:"))
 }
 
 /// A word for a POSIX shell: nothing inside single quotes is special but the quote itself.
@@ -347,16 +401,57 @@ mod tests {
         assert!(
             login()
                 .printed(PrintForm::Env)
+                .unwrap()
                 .contains("export PGDATABASE='it'\\''s: \"mine\"\\ä'\n")
         );
         assert_eq!(
-            login().printed(PrintForm::Uri),
+            login().printed(PrintForm::Uri).unwrap(),
             "postgresql://share_user-x_1:pw@db.user-me.svc:5432/it%27s%3A%20%22mine%22%5C%C3%A4\n"
         );
         assert_eq!(
-            login().printed(PrintForm::Pgpass),
+            login().printed(PrintForm::Pgpass).unwrap(),
             "db.user-me.svc:5432:it's\\: \"mine\"\\\\ä:share_user-x_1:pw\n"
         );
+    }
+
+    #[test]
+    fn where_tls_is_certain_every_form_that_can_say_so_asks_for_it() {
+        let mut login = login();
+        let says = |login: &SharedLogin, form, what: &str| {
+            let printed = login.printed(form).unwrap();
+            assert!(printed.contains(what), "no {what} in {printed}");
+        };
+        says(&login, PrintForm::Env, "PGSSLMODE='prefer'");
+        login.has_authority = true;
+        says(&login, PrintForm::Env, "PGSSLMODE='require'");
+        says(&login, PrintForm::Uri, "%5C%C3%A4?sslmode=require\n");
+    }
+
+    #[test]
+    fn exports_take_away_what_would_mislead() {
+        assert!(
+            login()
+                .printed(PrintForm::Env)
+                .unwrap()
+                .ends_with("\nunset PGHOSTADDR PGSERVICE PGOPTIONS\n")
+        );
+        let set = login();
+        for (name, _) in set.variables() {
+            assert!(!MISLEADING_VARIABLES.contains(&name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_line_break_does_not_break_a_password_file() {
+        for line_break in ["\n", "\r"] {
+            let mut login = login();
+            login.database = format!("a{line_break}b");
+            assert_eq!(
+                login.printed(PrintForm::Pgpass),
+                Err(LineBreakError("database"))
+            );
+            assert!(login.printed(PrintForm::Uri).is_ok());
+        }
     }
 
     #[test]

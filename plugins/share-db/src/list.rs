@@ -16,8 +16,8 @@ use crate::{
     catalogue::{self, Database, Wanted},
     desk::Desk,
     network::{self, Exposure},
-    outcome::{ListedShare, Live, Shares, State},
-    postgres::{LoginState, Server, Session, shared_logins},
+    outcome::{ListedShare, Live, Shares, State, Unasked},
+    postgres::{Login, LoginState, SALT_LENGTH, Server, Session, Verifier, shared_logins},
     share::{self, Identity, Record, Records},
 };
 
@@ -63,6 +63,7 @@ pub(crate) async fn list(desk: &Desk<'_>, request: &ListRequest) -> Result<Share
             judge(record, database, network.as_ref(), now)
         })
         .collect();
+    let mut unasked = Vec::new();
     if request.live {
         for database in &databases {
             let concerned = request.database.is_none()
@@ -77,11 +78,18 @@ pub(crate) async fn list(desk: &Desk<'_>, request: &ListRequest) -> Result<Share
                     database.name,
                     failure.problem()
                 ));
+                unasked.push(Unasked {
+                    database: database.name.clone(),
+                    reason: failure.problem().to_owned(),
+                });
             }
         }
     }
     shares.sort_by(|a, b| (&a.database, &a.grantee).cmp(&(&b.database, &b.grantee)));
-    Ok(Shares { items: shares })
+    Ok(Shares {
+        items: shares,
+        unasked,
+    })
 }
 
 /// The database that is meant; one that is gone is known by its shares.
@@ -125,9 +133,11 @@ fn network_of(database: &Database, pods: &[Pod], policies: &[NetworkPolicy]) -> 
         .find(selected)
         // Without a pod, the labels that any pod of the Service has are the best there is.
         .unwrap_or_else(|| database.selector.clone());
+    let port = database.pod_port();
+    let of = |policies: &[NetworkPolicy]| network::exposure(policies, &labels, &port);
     Network {
-        exposure: network::exposure(policies, &labels),
-        without_shares: network::exposure(&network::without_shares(policies), &labels),
+        exposure: of(policies),
+        without_shares: of(&network::without_shares(policies)),
     }
 }
 
@@ -295,7 +305,8 @@ async fn ask(
         {
             shares.push(ListedShare {
                 database: database.name.clone(),
-                grantee,
+                // What stands behind the name of the namespace is the share's id.
+                grantee: grantee.split(' ').next().unwrap_or_default().to_owned(),
                 sql_database: None,
                 schemas: Vec::new(),
                 access: None,
@@ -339,13 +350,16 @@ async fn look_at(
         Some(login) if !login.can_login => worse(State::Drifted, "its login is locked"),
         // Without its Secret it is an orphan already, whatever its password.
         Some(_) if record.secret.is_none() => {}
-        Some(login) if !password.is_some_and(|password| login.accepts(password.expose())) => {
-            worse(
+        Some(login) => match password.filter(|password| login.accepts(password.expose())) {
+            None => worse(
                 State::Drifted,
                 "its password in the database is not the one of its Secret",
-            );
-        }
-        Some(_) => {}
+            ),
+            Some(password) if was_changed(record, login, password.expose()) => {
+                worse(State::Drifted, "its login was changed");
+            }
+            Some(_) => {}
+        },
     }
     let sessions = session
         .rows(
@@ -358,4 +372,21 @@ async fn look_at(
         sessions: sessions.first().map_or(0, |row| row.get(0)),
     });
     Ok(())
+}
+
+/// Whether a grant with the record's terms would change the login: its attributes, memberships,
+/// limits or comment. Nothing can be told without terms.
+fn was_changed(record: &Record, state: &LoginState, password: &str) -> bool {
+    let Some(terms) = record.terms() else {
+        return false;
+    };
+    let login = Login {
+        role: record.identity.role_name(),
+        comment: record.identity.comment(),
+        connection_limit: terms.connection_limit,
+        valid_until: terms.expiry.at,
+    };
+    // Only whether there are statements counts; none is run, so that the salt need not be random.
+    let unused = Verifier::of(password, [0; SALT_LENGTH]);
+    !login.difference(Some(state), password, &unused).is_empty()
 }

@@ -23,5 +23,6 @@ use datalab_core::world::World;
 
 fn main() -> ExitCode {
     let world = World::real();
-    args::run(&world, std::env::args_os().collect()).into()
+    let arguments: Vec<_> = std::env::args_os().collect();
+    args::run(&world, &arguments).into()
 }

@@ -8,6 +8,8 @@ use datalab_core::{
     words::Namespace,
 };
 
+use super::PodPort;
+
 /// PostgreSQL's own port, as registered.
 pub(crate) const POSTGRES_PORT: i32 = 5432;
 
@@ -109,6 +111,11 @@ impl Database {
     /// The name by which pods of every namespace find it.
     pub(crate) fn host(&self) -> String {
         format!("{}.{}.svc", self.service, self.namespace)
+    }
+
+    /// The port of its pods, as policies may name it.
+    pub(crate) fn pod_port(&self) -> PodPort {
+        PodPort::behind(&self.target_port, self.service_port)
     }
 
     /// The selector in the form of a request.

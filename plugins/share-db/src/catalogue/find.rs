@@ -28,9 +28,14 @@ pub(crate) async fn all(
         .iter()
         .filter_map(|service| Database::behind(namespace, service))
         .collect();
-    databases.sort_by(|a, b| (&a.name, &a.service).cmp(&(&b.name, &b.service)));
-    // Two Services of one chart may lead to the same pods; the shortest name is the chart's own.
+    // Several Services may lead to the same pods. The chart's own is named like its release, or has
+    // the shortest name: whoever adds another must not rename the database by it.
+    databases.sort_by(|a, b| {
+        let rank = |database: &Database| (database.name != database.release, database.name.len());
+        (&a.selector, rank(a), &a.name).cmp(&(&b.selector, rank(b), &b.name))
+    });
     databases.dedup_by(|later, earlier| later.selector == earlier.selector);
+    databases.sort_by(|a, b| (&a.name, &a.service).cmp(&(&b.name, &b.service)));
     Ok(databases)
 }
 

@@ -9,6 +9,7 @@
 mod database;
 mod find;
 mod names;
+mod pod_port;
 mod primary;
 mod superuser;
 mod wanted;
@@ -16,6 +17,7 @@ mod wanted;
 pub(crate) use database::{Database, Engine};
 pub(crate) use find::{all, choose, find};
 pub(crate) use names::{CatalogueNames, names};
+pub(crate) use pod_port::PodPort;
 pub(crate) use primary::{Primary, primary, wait_for_primary};
 pub(crate) use superuser::superuser;
 pub(crate) use wanted::Wanted;

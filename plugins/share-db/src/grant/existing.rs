@@ -1,4 +1,5 @@
 use datalab_core::{
+    cluster::ObjectMeta,
     cluster::api::api::{
         core::v1::Secret as SecretObject,
         networking::v1::NetworkPolicy,
@@ -38,6 +39,32 @@ impl Existing {
         self.binding.as_ref().map_or(Ok(()), share::is_ours)?;
         self.policy.as_ref().map_or(Ok(()), share::is_ours)?;
         self.base_policy.as_ref().map_or(Ok(()), share::is_ours)
+    }
+
+    /// Whether the binding lets somebody read the Secret whom `wanted` does not.
+    pub(super) fn lets_in_others_than(&self, wanted: &RoleBinding) -> bool {
+        let meant = |subject| {
+            wanted
+                .subjects
+                .iter()
+                .flatten()
+                .any(|other| other == subject)
+        };
+        let existing = self.binding.iter().flat_map(|binding| &binding.subjects);
+        existing.flatten().any(|subject| !meant(subject))
+    }
+
+    /// Whether Secret and binding are still the ones that were read.
+    pub(super) fn is_current(
+        &self,
+        secret: Option<&SecretObject>,
+        binding: Option<&RoleBinding>,
+    ) -> bool {
+        let version = |meta: &ObjectMeta| (meta.uid.clone(), meta.resource_version.clone());
+        let of_secret = |secret: &SecretObject| version(&secret.metadata);
+        let of_binding = |binding: &RoleBinding| version(&binding.metadata);
+        self.secret.as_ref().map(of_secret) == secret.map(of_secret)
+            && self.binding.as_ref().map(of_binding) == binding.map(of_binding)
     }
 
     pub(super) fn terms(&self) -> Option<Terms> {

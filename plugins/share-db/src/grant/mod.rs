@@ -42,13 +42,20 @@ pub(crate) struct Done {
 /// The survey found a reason not to begin (nothing was changed), or a write failed (what was made
 /// was removed again, or the failure names what remains and the command that goes on).
 pub(crate) async fn grant(desk: &Desk<'_>, request: &GrantRequest) -> Result<Done, Failure> {
-    let survey = survey::survey(desk, request).await.map_err(untouched)?;
+    let mut survey = survey::survey(desk, request).await.map_err(untouched)?;
     survey.confirm(desk, request).map_err(untouched)?;
     let written = match request.dry_run {
         DryRun::Client => Written::as_planned(&survey),
         DryRun::Server => write::try_out(desk, &survey).await.map_err(untouched)?,
         DryRun::None if survey.is_unchanged() => Written::as_planned(&survey),
-        DryRun::None => write::write(desk, &survey).await?,
+        DryRun::None => {
+            let lock = write::lock(&survey).await.map_err(untouched)?;
+            if write::is_stale(desk, &survey).await.map_err(untouched)? {
+                survey = survey::survey(desk, request).await.map_err(untouched)?;
+                survey.confirm(desk, request).map_err(untouched)?;
+            }
+            write::write(desk, &survey, lock).await?
+        }
     };
     let proof = match request.dry_run {
         DryRun::None => proof::prove(desk, &survey, written.login_proof).await,

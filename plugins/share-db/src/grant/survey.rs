@@ -114,6 +114,7 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
     let exposure = network::exposure(
         &network::without_shares(&policies),
         &primary.pod.metadata.labels.clone().unwrap_or_default(),
+        &database.pod_port(),
     );
 
     let (superuser, superuser_secret) = catalogue::superuser(
@@ -160,10 +161,12 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
         access: terms.access,
         creators: shared_database::creators(&shared.owner, &shared.facts),
     };
-    // Whoever is no longer meant knows the password that is there.
-    let parted = terms_before
-        .as_ref()
-        .is_some_and(|before| before.parts_with_somebody(&terms));
+    let binding = share::binding(&identity, &primary.keeper, &terms.subjects);
+    // Whoever is no longer meant, or let themselves in, knows the password that is there.
+    let parted = match &terms_before {
+        Some(before) => before.parts_with_somebody(&terms),
+        None => existing.secret.is_some(),
+    } || existing.lets_in_others_than(&binding);
     let password = match existing.password().filter(|_| !parted) {
         Some(password) => password,
         None => share::generate(desk.world)?,
@@ -192,7 +195,7 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
     let wanted = Objects {
         secret: share::secret(&identity, &primary.keeper, &terms, &address, &password),
         role: share::role(&identity, &primary.keeper),
-        binding: share::binding(&identity, &primary.keeper, &terms.subjects),
+        binding,
         policy: with_policy.then(|| network::grantee_policy(&identity, &primary.keeper, &database)),
         base_policy: (request.isolate && exposure.is_open() || existing.base_policy.is_some())
             .then(|| network::base_policy(&database, &primary.keeper)),

@@ -15,7 +15,7 @@ use super::{action::Verb, survey::Survey};
 use crate::{
     desk::Desk,
     network,
-    postgres::{Change, ShareLock, withdraw},
+    postgres::{Change, ShareLock, Statement, withdraw},
 };
 
 /// What was begun, in order. A step is noted before it is tried: a request whose answer was lost
@@ -76,6 +76,13 @@ pub(crate) async fn undo(
             .next("the same command again, which goes on")
             .next(revoke_command(desk, survey));
     }
+    // A COMMIT that was on its way when the work was given up is carried out before this; whether it
+    // was, the next statement sees. A session that is gone cannot commit any more.
+    let _ = survey
+        .shared
+        .session
+        .run(&Statement::open("ROLLBACK"))
+        .await;
     let remains = remove(desk, survey, lock, journal).await;
     if remains.is_empty() {
         return failure

@@ -2,7 +2,9 @@ use datalab_core::{
     cli::interruptible,
     cluster::{
         self, Creation, Object, WriteMode,
-        api::api::{core::v1::Secret as SecretObject, networking::v1::NetworkPolicy},
+        api::api::{
+            core::v1::Secret as SecretObject, networking::v1::NetworkPolicy, rbac::v1::RoleBinding,
+        },
     },
     report::{Failure, Kind},
     words::Secret,
@@ -68,12 +70,29 @@ pub(crate) async fn try_out(desk: &Desk<'_>, survey: &Survey) -> Result<Written,
     Ok(Written::as_planned(survey))
 }
 
-/// Writes the share. One writer at a time: the lock is held until everything is there, so that a
-/// revoke, or the same grant from another shell, finds it whole.
-pub(crate) async fn write(desk: &Desk<'_>, survey: &Survey) -> Result<Written, Failure> {
-    let lock = ShareLock::take(&survey.server, &survey.superuser)
-        .await
-        .map_err(|error| Failure::from(error).state("nothing was changed"))?;
+/// Becomes the one writer. The lock is held until everything is there, so that a revoke, or the same
+/// grant from another shell, finds the share whole.
+pub(super) async fn lock(survey: &Survey) -> Result<ShareLock, Failure> {
+    Ok(ShareLock::take(&survey.server, &survey.superuser).await?)
+}
+
+/// Whether the share is no longer as it was surveyed: another writer came first.
+pub(super) async fn is_stale(desk: &Desk<'_>, survey: &Survey) -> Result<bool, Failure> {
+    let (namespace, name) = (&survey.identity.namespace, survey.identity.object_name());
+    let (secret, binding) = futures::try_join!(
+        desk.cluster.get::<SecretObject>(namespace, &name),
+        desk.cluster.get::<RoleBinding>(namespace, &name),
+    )?;
+    let existing = &survey.existing;
+    Ok(!existing.is_current(secret.as_ref(), binding.as_ref()))
+}
+
+/// Writes the share, under the lock.
+pub(super) async fn write(
+    desk: &Desk<'_>,
+    survey: &Survey,
+    lock: ShareLock,
+) -> Result<Written, Failure> {
     let mut journal = Journal::default();
     match interruptible(write_all(desk, survey, &mut journal)).await {
         Ok(written) => Ok(written),
@@ -88,6 +107,12 @@ async fn write_all(
 ) -> Result<Written, Failure> {
     let (cluster, namespace, mode) = (&desk.cluster, &survey.identity.namespace, WriteMode::Commit);
     let actions = survey.actions();
+    let (existing_binding, binding) = (&survey.existing.binding, &survey.wanted.binding);
+    if survey.existing.lets_in_others_than(binding) {
+        // Publication comes last, but an exclusion first: who is shut out must not read what comes.
+        journal.begin("binding", Verb::Changed);
+        put(desk, existing_binding, binding, mode).await?;
+    }
     let password = write_secret(desk, survey, journal).await?;
 
     journal.login = true;

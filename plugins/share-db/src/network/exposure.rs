@@ -5,7 +5,7 @@ use datalab_core::cluster::api::{
 };
 use serde::Serialize;
 
-use crate::share;
+use crate::{catalogue::PodPort, share};
 
 /// Who is let in to a pod by the policies of its namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -32,10 +32,14 @@ impl Exposure {
     }
 }
 
-/// The exposure of a pod with these labels.
+/// The exposure of a pod with these labels, as to one of its ports.
 ///
 /// <https://kubernetes.io/docs/concepts/services-networking/network-policies/>
-pub(crate) fn exposure(policies: &[NetworkPolicy], labels: &BTreeMap<String, String>) -> Exposure {
+pub(crate) fn exposure(
+    policies: &[NetworkPolicy],
+    labels: &BTreeMap<String, String>,
+    port: &PodPort,
+) -> Exposure {
     let selecting: Vec<&NetworkPolicy> = policies
         .iter()
         .filter(|policy| concerns_ingress(policy) && selects(policy, labels))
@@ -54,7 +58,7 @@ pub(crate) fn exposure(policies: &[NetworkPolicy], labels: &BTreeMap<String, Str
     let opening: Vec<&NetworkPolicy> = selecting
         .iter()
         .copied()
-        .filter(|policy| lets_everyone_in(policy))
+        .filter(|policy| lets_everyone_in(policy, port))
         .collect();
     if opening.is_empty() {
         Exposure::Isolated {
@@ -99,29 +103,40 @@ fn selects(policy: &NetworkPolicy, labels: &BTreeMap<String, String>) -> bool {
     })
 }
 
-/// Whether some rule has no peers, or a peer that stands for every namespace.
-fn lets_everyone_in(policy: &NetworkPolicy) -> bool {
+/// Whether some rule for the port has no peers, or a peer that stands for every namespace or every
+/// address.
+fn lets_everyone_in(policy: &NetworkPolicy, port: &PodPort) -> bool {
     let rules = policy
         .spec
         .iter()
         .flat_map(|spec| spec.ingress.iter().flatten());
-    rules.into_iter().any(|rule| match rule.from.as_deref() {
+    let concerned = rules.filter(|rule| match rule.ports.as_deref() {
         None | Some([]) => true,
-        Some(peers) => peers.iter().any(|peer| {
-            let everywhere = |selector: &LabelSelector| {
-                selector
-                    .match_labels
-                    .as_ref()
-                    .is_none_or(BTreeMap::is_empty)
-                    && selector
-                        .match_expressions
+        Some(ports) => ports.iter().any(|allowed| port.is_in(allowed)),
+    });
+    concerned
+        .into_iter()
+        .any(|rule| match rule.from.as_deref() {
+            None | Some([]) => true,
+            Some(peers) => peers.iter().any(|peer| {
+                let block = peer.ip_block.as_ref();
+                if block.is_some_and(|block| matches!(block.cidr.as_str(), "0.0.0.0/0" | "::/0")) {
+                    return true;
+                }
+                let everywhere = |selector: &LabelSelector| {
+                    selector
+                        .match_labels
                         .as_ref()
-                        .is_none_or(Vec::is_empty)
-            };
-            peer.namespace_selector.as_ref().is_some_and(everywhere)
-                && peer.pod_selector.as_ref().is_none_or(everywhere)
-        }),
-    })
+                        .is_none_or(BTreeMap::is_empty)
+                        && selector
+                            .match_expressions
+                            .as_ref()
+                            .is_none_or(Vec::is_empty)
+                };
+                peer.namespace_selector.as_ref().is_some_and(everywhere)
+                    && peer.pod_selector.as_ref().is_none_or(everywhere)
+            }),
+        })
 }
 
 /// <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors>
@@ -177,7 +192,11 @@ mod tests {
         let labels = [("app", "db"), ("component", "primary")]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into();
-        exposure(&policies, &labels)
+        let port = PodPort {
+            name: Some("tcp-postgresql".to_owned()),
+            number: 5432,
+        };
+        exposure(&policies, &labels, &port)
     }
 
     #[test]
@@ -217,6 +236,9 @@ mod tests {
             json!({"from": []}),
             json!({"from": [{"namespaceSelector": {}}]}),
             json!({"ports": [{"port": 5432}]}),
+            json!({"ports": [{"port": 5000, "endPort": 6000}]}),
+            json!({"ports": [{"port": "tcp-postgresql", "protocol": "TCP"}]}),
+            json!({"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}),
         ] {
             let policy = json!({"podSelector": {}, "ingress": [rule]});
             assert_eq!(
@@ -225,6 +247,13 @@ mod tests {
                     policies: vec!["p0".into()]
                 }
             );
+        }
+        for rule in [
+            json!({"ports": [{"port": 9187}]}),
+            json!({"ports": [{"port": 5432, "protocol": "UDP"}]}),
+            json!({"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}),
+        ] {
+            assert!(!of(&[json!({"podSelector": {}, "ingress": [rule]})]).is_open());
         }
         let one_namespace = json!({"podSelector": {}, "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"a": "b"}}}]}]});
         assert!(!of(&[one_namespace]).is_open());

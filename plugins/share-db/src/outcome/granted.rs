@@ -105,7 +105,7 @@ impl Granted {
             connection_limit: terms.connection_limit,
             role: survey.login.role.clone(),
             secret: identity.object_name(),
-            exposure: if survey.wanted.base_policy.is_some() && survey.exposure.is_open() {
+            exposure: if survey.wanted.base_policy.is_some() && survey.exposure == Exposure::Open {
                 Exposure::Isolated {
                     policies: survey
                         .wanted
@@ -343,15 +343,16 @@ fn public_reach(reach: &DatabaseReach) -> Option<String> {
         what.push(format!("create in schema {}", reach.creates_in.join(", ")));
     }
     if reach.relation_count > 0 {
-        let more = usize::try_from(reach.relation_count)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(reach.relations.len());
-        let more = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
-        };
-        what.push(format!("use {}{more}", reach.relations.join(", ")));
+        what.push(format!(
+            "use {}",
+            first_of(&reach.relations, reach.relation_count)
+        ));
+    }
+    if reach.definer_function_count > 0 {
+        what.push(format!(
+            "call functions that run as their owner: {}",
+            first_of(&reach.definer_functions, reach.definer_function_count)
+        ));
     }
     if what.is_empty() {
         return None;
@@ -361,6 +362,19 @@ fn public_reach(reach: &DatabaseReach) -> Option<String> {
         reach.database,
         what.join("; ")
     ))
+}
+
+/// The names that are known, and how many there are beside them.
+fn first_of(names: &[String], count: i64) -> String {
+    let more = usize::try_from(count)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(names.len());
+    let names = names.join(", ");
+    if more > 0 {
+        format!("{names} and {more} more")
+    } else {
+        names
+    }
 }
 
 impl Outcome for Granted {

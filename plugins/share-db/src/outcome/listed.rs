@@ -7,6 +7,16 @@ use crate::postgres::Access;
 #[derive(Debug, Serialize)]
 pub(crate) struct Shares {
     pub(crate) items: Vec<ListedShare>,
+    /// Databases that were to be asked and could not be.
+    pub(crate) unasked: Vec<Unasked>,
+}
+
+/// A database that `--live` did not get to ask, so that nothing is known of its logins.
+#[derive(Debug, Serialize)]
+pub(crate) struct Unasked {
+    pub(crate) database: String,
+    /// Why not, in a line.
+    pub(crate) reason: String,
 }
 
 /// One share, and what became of it.
@@ -45,9 +55,9 @@ pub(crate) enum State {
     OpenToAll,
     /// New logins are over.
     Expired,
-    /// Something of it is not as its terms say.
+    /// Something of it, or its login, is gone or not as its terms say: the same grant mends it.
     Drifted,
-    /// Its Secret, its login or its database is gone.
+    /// Its Secret or its database is gone.
     Orphan,
 }
 
@@ -64,9 +74,9 @@ impl State {
 }
 
 impl Shares {
-    /// Whether no share needs attention.
+    /// Whether no share needs attention, as far as was asked for.
     pub(crate) fn are_all_ok(&self) -> bool {
-        self.items.iter().all(|share| share.state == State::Ok)
+        self.unasked.is_empty() && self.items.iter().all(|share| share.state == State::Ok)
     }
 }
 
@@ -133,5 +143,24 @@ impl Outcome for Shares {
             .filter(|share| !share.secret.is_empty())
             .map(|share| format!("secret/{}", share.secret))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_asked_is_not_ok() {
+        let mut shares = Shares {
+            items: Vec::new(),
+            unasked: Vec::new(),
+        };
+        assert!(shares.are_all_ok());
+        shares.unasked.push(Unasked {
+            database: "db".into(),
+            reason: "it is suspended".into(),
+        });
+        assert!(!shares.are_all_ok());
     }
 }

@@ -5,7 +5,7 @@ mod listed;
 mod revoked;
 
 pub(crate) use granted::Granted;
-pub(crate) use listed::{ListedShare, Live, Shares, State};
+pub(crate) use listed::{ListedShare, Live, Shares, State, Unasked};
 pub(crate) use revoked::{LoginFate, Revoked, RevokedShare};
 
 /// Objects in the fewest words: the kinds of those that share a name stand before it once.

@@ -28,7 +28,9 @@ pub(crate) struct LoginState {
     rolpassword: Option<String>,
     /// Superuser, and the like: what the login of a share never has.
     excess: Vec<String>,
-    memberships: Vec<String>,
+    /// The groups, and who let the role into each, where the server wants to be told (from
+    /// PostgreSQL 16 on, a membership is taken back from its grantor).
+    memberships: Vec<(String, Option<String>)>,
 }
 
 impl LoginState {
@@ -45,7 +47,10 @@ impl LoginState {
                                            CASE WHEN rolreplication THEN 'REPLICATION' END,
                                            CASE WHEN rolbypassrls THEN 'BYPASSRLS' END], NULL),
                         ARRAY(SELECT r.rolname::text FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid
-                              WHERE m.member = a.oid ORDER BY 1)
+                              WHERE m.member = a.oid ORDER BY m.roleid, m.grantor),
+                        ARRAY(SELECT CASE WHEN current_setting('server_version_num')::int >= 160000 THEN r.rolname::text END
+                              FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.grantor
+                              WHERE m.member = a.oid ORDER BY m.roleid, m.grantor)
                  FROM pg_authid a WHERE rolname = $1",
                 &[&role],
             )
@@ -57,7 +62,11 @@ impl LoginState {
             valid_until: row.get(3),
             rolpassword: row.get(4),
             excess: row.get(5),
-            memberships: row.get(6),
+            memberships: row
+                .get::<_, Vec<String>>(6)
+                .into_iter()
+                .zip(row.get::<_, Vec<Option<String>>>(7))
+                .collect(),
         }))
     }
 
@@ -88,10 +97,14 @@ impl Login {
             statements.push(self.comment_statement());
             return statements;
         };
-        for group in &state.memberships {
+        for (group, grantor) in &state.memberships {
+            let grantor = grantor
+                .as_ref()
+                .map(|grantor| format!(" GRANTED BY {}", identifier(grantor)));
             statements.push(Statement::open(format!(
-                "REVOKE {} FROM {role}",
-                identifier(group)
+                "REVOKE {} FROM {role}{}",
+                identifier(group),
+                grantor.unwrap_or_default()
             )));
         }
         if !state.excess.is_empty() {
@@ -107,22 +120,23 @@ impl Login {
         }
         let limits_differ = state.connection_limit != self.limit_in_catalogue()
             || state.valid_until != self.valid_until.map(Timestamp::as_second);
-        if limits_differ || !state.can_login {
-            statements.push(Statement::open(format!(
-                "ALTER ROLE {role} LOGIN {}",
-                self.limits()
-            )));
-        }
-        if !state.accepts(password) {
-            statements.push(Statement::with_verifier(
-                &format!("ALTER ROLE {role}"),
-                fresh,
-            ));
-            // Whoever came in by the other password does not stay.
+        let open = format!("ALTER ROLE {role} LOGIN {}", self.limits());
+        if state.accepts(password) && state.can_login {
+            if limits_differ {
+                statements.push(Statement::open(open));
+            }
+        } else {
+            // Whoever came in by another password does not stay. The login is closed until they
+            // are out, so that a run that ends before is seen, and finished, by the next.
+            if !state.accepts(password) {
+                let close = format!("ALTER ROLE {role} NOLOGIN");
+                statements.push(Statement::with_verifier(&close, fresh));
+            }
             statements.push(Statement::after_commit(format!(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {}",
                 literal(&self.role)
             )));
+            statements.push(Statement::after_commit(open));
         }
         if state.comment.as_deref() != Some(&self.comment) {
             statements.push(self.comment_statement());
@@ -217,11 +231,11 @@ mod tests {
         };
         assert_eq!(
             drifted(|s| s.rolpassword = None),
-            "ALTER ROLE \"share_x\" PASSWORD '***';SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'share_x'"
+            "ALTER ROLE \"share_x\" NOLOGIN PASSWORD '***';SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'share_x';ALTER ROLE \"share_x\" LOGIN CONNECTION LIMIT 5 VALID UNTIL '2026-12-24T00:00:00Z'"
         );
         assert!(
             drifted(|s| s.can_login = false)
-                .starts_with("ALTER ROLE \"share_x\" LOGIN CONNECTION LIMIT 5")
+                .starts_with("SELECT pg_terminate_backend(pid) FROM pg_stat_activity")
         );
         assert!(drifted(|s| s.valid_until = None).contains("VALID UNTIL '2026-12-24T00:00:00Z'"));
         assert_eq!(
@@ -229,8 +243,12 @@ mod tests {
             "ALTER ROLE \"share_x\" NOSUPERUSER"
         );
         assert_eq!(
-            drifted(|s| s.memberships = vec!["pg_read_all_data".into()]),
+            drifted(|s| s.memberships = vec![("pg_read_all_data".into(), None)]),
             "REVOKE \"pg_read_all_data\" FROM \"share_x\""
+        );
+        assert_eq!(
+            drifted(|s| s.memberships = vec![("staff".into(), Some("me".into()))]),
+            "REVOKE \"staff\" FROM \"share_x\" GRANTED BY \"me\""
         );
         assert!(drifted(|s| s.comment = None).starts_with("COMMENT ON ROLE"));
     }

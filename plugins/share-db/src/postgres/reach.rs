@@ -5,8 +5,8 @@ use super::{Credential, LoginError, Server, Session, SqlError, Terms};
 /// How many databases are looked into; a server of a tenant has two or three.
 const DATABASES_MAX: usize = 16;
 
-/// How many relations of one database are named.
-const RELATIONS_SHOWN: usize = 10;
+/// How many relations, and how many functions, of one database are named.
+const SHOWN: usize = 10;
 
 /// What a login can touch beyond its share, because it was granted to PUBLIC.
 #[derive(Clone, Debug, Default, Serialize, PartialEq, Eq)]
@@ -35,6 +35,11 @@ pub(crate) struct DatabaseReach {
     pub(crate) relations: Vec<String>,
     /// How many there are.
     pub(crate) relation_count: i64,
+    /// Functions it can call that run as their owner (SECURITY DEFINER), and so do what the owner
+    /// may: the first few, as `schema.name(types)`.
+    pub(crate) definer_functions: Vec<String>,
+    /// How many there are.
+    pub(crate) definer_function_count: i64,
 }
 
 /// Asks every database what `role` can do there beyond `terms`.
@@ -120,13 +125,25 @@ async fn within(
                AND has_schema_privilege($1::name, n.oid, 'USAGE') AND has_table_privilege($1::name, c.oid, p)
                AND NOT (nspname = ANY ($2) AND p = ANY ($3))
              GROUP BY nspname, relname ORDER BY nspname, relname LIMIT $4",
-            &[&role, &schemas, &asked, &(RELATIONS_SHOWN as i64)],
+            &[&role, &schemas, &asked, &(SHOWN as i64)],
+        )
+        .await?;
+    let functions = session
+        .rows(
+            "SELECT p.oid::regprocedure::text, count(*) OVER ()
+             FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+             WHERE p.prosecdef AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+               AND has_schema_privilege($1::name, n.oid, 'USAGE') AND has_function_privilege($1::name, p.oid, 'EXECUTE')
+             ORDER BY 1 LIMIT $2",
+            &[&role, &(SHOWN as i64)],
         )
         .await?;
     Ok(DatabaseReach {
         creates_in: creates.iter().map(|row| row.get(0)).collect(),
         relation_count: relations.first().map_or(0, |row| row.get(1)),
         relations: relations.iter().map(|row| row.get(0)).collect(),
+        definer_function_count: functions.first().map_or(0, |row| row.get(1)),
+        definer_functions: functions.iter().map(|row| row.get(0)).collect(),
         ..DatabaseReach::default()
     })
 }

@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use serde::Serialize;
 
 use super::{
@@ -5,6 +7,13 @@ use super::{
     lock::ShareLock,
     statement::{identifier, literal},
 };
+
+/// How long a session that was told to end may take: one that sorts or writes a lot looks up only
+/// now and then.
+const SESSION_END: Duration = Duration::from_secs(5);
+
+/// How often to look whether it has.
+const SESSION_POLL: Duration = Duration::from_millis(20);
 
 /// Something the grantee owns.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
@@ -155,11 +164,26 @@ impl Withdrawal<'_> {
         let rows = self.base.rows(query, &[&self.role]).await?;
         let count = rows.first().map_or(0, |row| row.get(0));
         if cut && count > 0 {
+            self.wait_for_the_end_of_sessions(query).await?;
             self.done.statements.push(Statement::open(format!(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {who}"
             )));
         }
         Ok(count)
+    }
+
+    /// A session that was told to end may still commit what it is at, so it is waited for, within a
+    /// bound; told again, since a login may have been under way.
+    async fn wait_for_the_end_of_sessions(&self, cut: &str) -> Result<(), SqlError> {
+        let begun = Instant::now();
+        while begun.elapsed() < SESSION_END {
+            tokio::time::sleep(SESSION_POLL).await;
+            let rows = self.base.rows(cut, &[&self.role]).await?;
+            if rows.first().is_none_or(|row| row.get::<_, i64>(0) == 0) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Databases in which the role owns something or holds a privilege; what all databases share

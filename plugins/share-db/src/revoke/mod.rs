@@ -116,13 +116,20 @@ async fn carry_out(
             .filter(|record| record.identity.database == *name)
             .cloned()
             .collect();
-        shares.extend(forgotten(request, namespace, name, reached, &shares, records).await?);
+        match forgotten(request, namespace, name, reached, &shares, records).await {
+            Ok(forgotten) => shares.extend(forgotten),
+            Err(failure) => revoked.problems.push(failure.to_string()),
+        }
+        let mut over = Vec::new();
         for record in &shares {
             let share = one::revoke(desk, request, record, reached).await;
+            if share.remains.is_empty() {
+                over.push(record.clone());
+            }
             revoked.items.push(share);
         }
         if request.unisolate {
-            let others = is_shared_otherwise(records, &shares, name);
+            let others = is_shared_otherwise(records, &over, name);
             unisolate(desk, request, name, policies, others, &mut revoked).await;
         }
     }
@@ -160,7 +167,7 @@ async fn forgotten(
     let logins = shared_logins(open.lock.session(), &prefix).await?;
     Ok(logins
         .into_iter()
-        .filter_map(|(_, grantee, _)| grantee.parse().ok().map(identity))
+        .filter_map(|(_, end, _)| Identity::grantee_in(&end).map(identity))
         .filter(|found| {
             !known
                 .iter()
@@ -214,7 +221,12 @@ async fn unisolate(
             return;
         }
     }
-    revoked.notes.push(format!(
-        "networkpolicy {name} removed: every pod of the cluster reaches {database} again"
-    ));
+    revoked.notes.push(match request.dry_run {
+        DryRun::None => {
+            format!("networkpolicy {name} removed: every pod of the cluster reaches {database} again")
+        }
+        _ => format!(
+            "dry run: networkpolicy {name} would be removed, and every pod of the cluster reach {database} again"
+        ),
+    });
 }

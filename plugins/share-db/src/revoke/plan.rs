@@ -1,6 +1,10 @@
 use datalab_core::{
     cli::DryRun,
-    cluster::api::api::networking::v1::NetworkPolicy,
+    cluster::api::api::{
+        apps::v1::{Deployment, StatefulSet},
+        core::v1::Pod,
+        networking::v1::NetworkPolicy,
+    },
     report::{Failure, Kind},
 };
 
@@ -76,12 +80,19 @@ pub(super) async fn plan(desk: &Desk<'_>, request: &RevokeRequest) -> Result<Pla
     let mut all_reached = Vec::new();
     for name in names {
         let database = databases.iter().find(|database| database.name == name);
-        let reached = reach(desk, request, database).await?;
+        let reached = reach(desk, request, &name, database, &records).await?;
         if let (Some(heir), Reached::Open(open)) = (&request.reassign_to, &reached) {
             refuse_odd_heir(open, heir, &name).await?;
         }
         all_reached.push((name, reached));
     }
+    // Whoever held a lock before may have made or changed a share in the meantime.
+    let Records { records, policies } = Records::read(cluster, namespace).await?;
+    let mut meant = self::meant(desk, request, only.as_deref(), &records).await?;
+    meant.retain(|record| {
+        let is_reached = |(name, _): &(String, Reached)| *name == record.identity.database;
+        all_reached.iter().any(is_reached)
+    });
     Ok(Plan {
         meant,
         records,
@@ -177,10 +188,26 @@ async fn refuse_odd_heir(open: &Open, heir: &str, database: &str) -> Result<(), 
 async fn reach(
     desk: &Desk<'_>,
     request: &RevokeRequest,
+    name: &str,
     database: Option<&Database>,
+    records: &[Record],
 ) -> Result<Reached, Failure> {
     let Some(database) = database else {
-        return Ok(Reached::Gone);
+        let shares = records
+            .iter()
+            .filter(|record| record.identity.database == name);
+        return Ok(match living_keeper(desk, shares).await? {
+            None => Reached::Gone,
+            Some(keeper) => Reached::Closed(
+                Failure::new(
+                    Kind::Unreachable,
+                    format!(
+                        "no Service leads to database {name} any more, but {keeper} is still there"
+                    ),
+                )
+                .next(format!("kubectl get services -n {}", desk.namespace())),
+            ),
+        });
     };
     match open(desk, request, database).await {
         Err(failure) if failure.kind() == Kind::Conflict => {
@@ -189,6 +216,37 @@ async fn reach(
         Err(failure) => Ok(Reached::Closed(failure)),
         reached => reached,
     }
+}
+
+/// What keeps the database of these shares, if it is still there: without a Service the database
+/// cannot be found, and its logins live on all the same.
+async fn living_keeper(
+    desk: &Desk<'_>,
+    shares: impl Iterator<Item = &Record>,
+) -> Result<Option<String>, Failure> {
+    let Some(keeper) = shares.into_iter().find_map(Record::keeper) else {
+        return Ok(None);
+    };
+    let (cluster, namespace) = (&desk.cluster, desk.namespace());
+    let uid = match keeper.kind.as_str() {
+        "StatefulSet" => cluster
+            .get::<StatefulSet>(namespace, &keeper.name)
+            .await?
+            .and_then(|set| set.metadata.uid),
+        "Deployment" => cluster
+            .get::<Deployment>(namespace, &keeper.name)
+            .await?
+            .and_then(|deployment| deployment.metadata.uid),
+        // An operator's own kind, which a tenant may not read: its pods name it.
+        _ => cluster
+            .list::<Pod>(namespace, "")
+            .await?
+            .into_iter()
+            .flat_map(|pod| pod.metadata.owner_references.unwrap_or_default())
+            .map(|owner| owner.uid)
+            .find(|uid| *uid == keeper.uid),
+    };
+    Ok((uid.as_ref() == Some(&keeper.uid)).then(|| format!("{} {}", keeper.kind, keeper.name)))
 }
 
 async fn open(

@@ -78,6 +78,14 @@ fn alike(own: &str, own_user: &str, grantee: &str) -> Option<String> {
     }
     let (namespace_prefix, _) = own.split_at(own.len() - common);
     let (user_prefix, _) = own_user.split_at(own_user.len() - common);
+    // `me` at the end of `jerome` is an accident: a person's name begins at a sign, or at the start.
+    let begins_clean = user_prefix
+        .chars()
+        .next_back()
+        .is_none_or(|last| !last.is_alphanumeric());
+    if !begins_clean && !own[namespace_prefix.len()..].starts_with('-') {
+        return None;
+    }
     let person = grantee.strip_prefix(namespace_prefix)?;
     // `user` and `oidc` are followed by a dash that both share; a longer first word is another
     // kind of namespace.
@@ -137,6 +145,8 @@ mod tests {
             ("user-me", "User", "oidc-me", "projet-p"),
             ("user-me", "User", "oidc-me", "userland"),
             ("user-me", "User", "somebody", "user-x"),
+            ("user-me", "User", "jerome", "user-x"),
+            ("user-me", "User", "acme", "user-x"),
             ("projet-p", "Group", "oidc-p", "user-x"),
         ] {
             assert_eq!(

@@ -58,7 +58,12 @@ impl Identity {
 
     /// The comment of the login, by which it is known as ours.
     pub(crate) fn comment(&self) -> String {
-        format!("{}{}", self.comment_prefix(), self.grantee)
+        format!("{}{} id {}", self.comment_prefix(), self.grantee, self.id())
+    }
+
+    /// The grantee in the end of such a comment, behind its beginning.
+    pub(crate) fn grantee_in(end_of_comment: &str) -> Option<Namespace> {
+        end_of_comment.split(' ').next()?.parse().ok()
     }
 
     /// The beginning of the comments of all logins for shares of this database.

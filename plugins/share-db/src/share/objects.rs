@@ -163,13 +163,7 @@ fn covers_value(existing: &Value, wanted: &Value) -> bool {
                 .get(key)
                 .is_some_and(|found| covers_value(found, value))
         }),
-        (Value::Array(existing), Value::Array(wanted)) => {
-            existing.len() == wanted.len()
-                && existing
-                    .iter()
-                    .zip(wanted)
-                    .all(|(found, value)| covers_value(found, value))
-        }
+        (Value::Array(existing), Value::Array(wanted)) => existing == wanted,
         (existing, wanted) => existing == wanted,
     }
 }

@@ -15,7 +15,7 @@ use datalab_core::{
     words::Namespace,
 };
 
-use super::{BY_PURPOSE, DATABASE_LABEL, GRANTEE_LABEL, Identity, Terms, is_ours};
+use super::{BY_PURPOSE, DATABASE_LABEL, GRANTEE_LABEL, Identity, Keeper, Terms, is_ours};
 
 /// What the cluster knows of one share; a share that was cut short has some of it only.
 #[derive(Clone, Debug)]
@@ -45,6 +45,20 @@ impl Record {
             binding: None,
             policy: None,
         }
+    }
+
+    /// What keeps the database, by any of the share's objects.
+    pub(crate) fn keeper(&self) -> Option<&Keeper> {
+        let metas = [
+            self.secret.as_ref(),
+            self.role.as_ref().map(|role| &role.metadata),
+            self.binding.as_ref().map(|binding| &binding.metadata),
+            self.policy.as_ref().map(|policy| &policy.metadata),
+        ];
+        metas
+            .into_iter()
+            .flatten()
+            .find_map(|meta| meta.owner_references.as_ref()?.first())
     }
 
     /// The terms on the Secret; `None` where there is no Secret, or somebody edited them away.

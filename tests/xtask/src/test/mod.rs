@@ -143,8 +143,7 @@ fn play_in_the_lab(tally: &mut Tally, options: &Options, skips: &PathBuf) -> Res
     let played = lab.and_then(|lab| {
         // As `lab env` has it: some tests are kubectl's own users.
         let path = env::var_os("PATH").unwrap_or_default();
-        let path =
-            env::join_paths(iter::once(lab.bin().to_owned()).chain(env::split_paths(&path)))?;
+        let path = env::join_paths(iter::once(lab.bin()).chain(env::split_paths(&path)))?;
         let stage = [
             (LAB_VARIABLE, lab.state_file().into_os_string()),
             ("KUBECONFIG", lab.kubeconfig().into_os_string()),
