@@ -30,8 +30,8 @@ Examples:
   {command} list postgres/postgresql-951239 --live -o wide
   {command} list --exit-code -o name
 
-States: ok; expired; drifted (changed since); orphan (its Secret or database
-is gone); open-to-all (no isolation).";
+States: ok; expired; drifted (changed since); open-to-all (no isolation);
+  orphan (its Secret or its database is gone).";
 
 pub(crate) const REVOKE: &str = "\
 Examples:

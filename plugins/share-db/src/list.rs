@@ -305,8 +305,8 @@ async fn ask(
         {
             shares.push(ListedShare {
                 database: database.name.clone(),
-                // What stands behind the name of the namespace is the share's id.
-                grantee: grantee.split(' ').next().unwrap_or_default().to_owned(),
+                grantee: Identity::grantee_in(&grantee)
+                    .map_or(grantee, |namespace| namespace.to_string()),
                 sql_database: None,
                 schemas: Vec::new(),
                 access: None,
