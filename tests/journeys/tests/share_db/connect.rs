@@ -71,7 +71,17 @@ fn a_pod_connects_by_its_service_account() {
     let arguments = connect(&pod, &format!("{share} -- cat /proc/self/cmdline")).ok();
     assert_eq!(arguments, "cat\0/proc/self/cmdline\0");
 
+    // What the shell has set for another server leads nowhere.
+    let misled = "PGHOSTADDR=192.0.2.1 PGSERVICE=elsewhere PGOPTIONS='--no-such=option' PGSSLCERT=none PGREQUIREPEER=nobody";
+    assert_eq!(
+        sh(&pod, &format!("export {misled}; {send} -Atc '{ORDERS}'")).ok(),
+        "4|122.60\n"
+    );
+
     // 125: ours failed, and nothing was started.
+    connect(&pod, &format!("{share} --no-such-flag -- true")).fails_with(125);
+    connect(&pod, "no-share-name -- true").fails_with(125);
+    assert_eq!(connect(&pod, "no-share-name").code(), Some(2));
     let nowhere = connect(&pod, &format!("{share} -- no-such-program")).fails_with(125);
     assert!(nowhere.contains("the command was not started"), "{nowhere}");
     connect(&pod, &format!("{}/no-such-db -- true", me.namespace())).fails_with(125);
@@ -100,7 +110,11 @@ fn every_printed_form_logs_in() {
 
     let tool = format!("kubectl-datalab-share_db connect {share} --print");
     let counted = format!("psql -Atc '{ORDERS}'");
-    let env = sh(&pod, &format!("eval \"$({tool} env)\" && {counted}"));
+    let misled = "export PGHOSTADDR=192.0.2.1 PGSERVICE=elsewhere PGOPTIONS='--no-such=option'";
+    let env = sh(
+        &pod,
+        &format!("{misled}; eval \"$({tool} env)\" && {counted}"),
+    );
     assert_eq!(env.ok(), "4|122.60\n");
     let uri = sh(&pod, &format!("psql -At \"$({tool} uri)\" -c '{ORDERS}'"));
     assert_eq!(uri.ok(), "4|122.60\n");

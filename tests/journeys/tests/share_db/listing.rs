@@ -101,6 +101,27 @@ fn every_state_is_told() {
     }
     share_db(&me, "list --live --exit-code").ok();
 
+    // A login that has become more than its terms say.
+    let kept = role_of("user-kept");
+    for change in [
+        "ALTER ROLE \"{}\" SUPERUSER",
+        "GRANT pg_read_all_data TO \"{}\"",
+        "ALTER ROLE \"{}\" VALID UNTIL 'infinity'",
+        "ALTER ROLE \"{}\" CONNECTION LIMIT -1",
+    ] {
+        db.sql("postgres", &change.replace("{}", &kept));
+        share_db(&me, "list --exit-code").ok();
+        let told = share_db(&me, "list --live --exit-code -o wide");
+        assert_eq!(told.code(), Some(7), "{change}: {told}");
+        assert!(told.stdout().contains("its login was changed"), "{told}");
+        share_db(
+            &me,
+            "postgres --with user-kept --schema sales --until 2030-01-01",
+        )
+        .ok();
+    }
+    share_db(&me, "list --live --exit-code").ok();
+
     // The catalogue's box is unchecked: the shares' own policies are left, and shut the owner out.
     own.until_reachable(db.host());
     db.isolate(false);

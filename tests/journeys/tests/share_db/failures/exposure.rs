@@ -79,7 +79,11 @@ fn what_public_may_do_is_listed() {
     database.sql("defaultdb", "GRANT CREATE ON SCHEMA public TO PUBLIC");
     database.sql(
         "archive",
-        "GRANT USAGE ON SCHEMA ledgers TO PUBLIC; GRANT SELECT ON ledgers.entries TO PUBLIC",
+        "GRANT USAGE ON SCHEMA ledgers TO PUBLIC; GRANT SELECT ON ledgers.entries TO PUBLIC;
+         CREATE FUNCTION ledgers.balance(day date) RETURNS integer LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
+         CREATE FUNCTION ledgers.close(day date) RETURNS integer LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
+         REVOKE EXECUTE ON FUNCTION ledgers.close FROM PUBLIC;
+         CREATE FUNCTION ledgers.harmless() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
     );
     database.sql(
         "postgres",

@@ -26,7 +26,7 @@ fn a_suspended_database_is_waited_for_if_asked() {
         "readiness-timeout-without-wait",
         &scene.grant(&["--timeout", "2s"]),
     );
-    let live = share_db(&scene.me, ["list", "--live"]);
+    let live = share_db(&scene.me, ["list", "--live", "--exit-code"]);
     scene.keep("readiness-suspended-list-live", &live);
     before.assert_unchanged();
 
