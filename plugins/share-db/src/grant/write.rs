@@ -108,7 +108,8 @@ async fn write_all(
     let (cluster, namespace, mode) = (&desk.cluster, &survey.identity.namespace, WriteMode::Commit);
     let actions = survey.actions();
     let (existing_binding, binding) = (&survey.existing.binding, &survey.wanted.binding);
-    if survey.existing.lets_in_others_than(binding) {
+    let excludes = survey.existing.lets_in_others_than(binding);
+    if excludes {
         // Publication comes last, but an exclusion first: who is shut out must not read what comes.
         journal.begin("binding", Verb::Changed);
         put(desk, existing_binding, binding, mode).await?;
@@ -156,7 +157,7 @@ async fn write_all(
             .delete::<NetworkPolicy>(namespace, &name, existing.metadata.uid.as_deref(), mode)
             .await?;
     }
-    if verb("rolebinding", &name) != Verb::Unchanged {
+    if verb("rolebinding", &name) != Verb::Unchanged && !excludes {
         journal.begin("binding", verb("rolebinding", &name));
         put(desk, &existing.binding, &wanted.binding, mode).await?;
     }

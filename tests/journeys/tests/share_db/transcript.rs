@@ -29,8 +29,8 @@ const REPLACED: [(&str, &str); 8] = [
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UID"),
 ];
 
-/// The id of a share: twelve hexadecimal digits at the end of a name.
-const ID: &str = r"([-_])([0-9a-f]{12})\b";
+/// The id of a share: twelve hexadecimal digits at the end of a name, or in a login's comment.
+const ID: &str = r"([-_]|\bid )([0-9a-f]{12})\b";
 
 /// Runs `kubectl datalab share-db …` as a tenant.
 #[track_caller]
