@@ -17,7 +17,7 @@ use crate::{
     desk::Desk,
     network::{self, Exposure},
     outcome::{ListedShare, Live, Shares, State, Unasked},
-    postgres::{Login, LoginState, SALT_LENGTH, Server, Session, Verifier, shared_logins},
+    postgres::{Login, LoginState, SALT_LENGTH, Session, Verifier, shared_logins},
     share::{self, Identity, Record, Records},
 };
 
@@ -267,20 +267,8 @@ async fn ask(
     records: &[Record],
     shares: &mut Vec<ListedShare>,
 ) -> Result<(), Failure> {
-    let primary = catalogue::primary(&desk.cluster, database).await?;
-    let (superuser, _) = catalogue::superuser(
-        &desk.cluster,
-        database,
-        &primary.pod,
-        request.superuser_secret.as_ref(),
-    )
-    .await?;
-    let server = Server {
-        cluster: desk.cluster.clone(),
-        namespace: database.namespace.clone(),
-        pod: primary.name,
-        port: primary.port,
-    };
+    let named = request.superuser_secret.as_ref();
+    let (server, superuser) = catalogue::administered(&desk.cluster, database, named).await?;
     let session = server.login(&superuser, "postgres").await?;
     for record in records
         .iter()

@@ -19,5 +19,5 @@ pub(crate) use find::{all, choose, find};
 pub(crate) use names::{CatalogueNames, names};
 pub(crate) use pod_port::PodPort;
 pub(crate) use primary::{Primary, primary, wait_for_primary};
-pub(crate) use superuser::superuser;
+pub(crate) use superuser::{administered, superuser};
 pub(crate) use wanted::Wanted;

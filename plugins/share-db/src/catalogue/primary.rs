@@ -15,6 +15,7 @@ use datalab_core::{
 };
 
 use super::{Database, Engine, database::POSTGRES_PORT};
+use crate::postgres::Server;
 
 /// How often a waiting command looks again.
 const POLL: Duration = Duration::from_secs(1);
@@ -28,6 +29,18 @@ pub(crate) struct Primary {
     pub(crate) port: u16,
     /// What keeps the pod, and so outlives it: its StatefulSet, Cluster or Deployment.
     pub(crate) keeper: OwnerReference,
+}
+
+impl Primary {
+    /// The server that runs in it.
+    pub(crate) fn server(&self, cluster: &Cluster, database: &Database) -> Server {
+        Server {
+            cluster: cluster.clone(),
+            namespace: database.namespace.clone(),
+            pod: self.name.clone(),
+            port: self.port,
+        }
+    }
 }
 
 /// The primary of a database.

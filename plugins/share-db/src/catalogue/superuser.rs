@@ -7,8 +7,8 @@ use datalab_core::{
     words::{ObjectName, Secret},
 };
 
-use super::Database;
-use crate::postgres::Credential;
+use super::{Database, primary};
+use crate::postgres::{Credential, Server};
 
 /// A place where charts and operators keep the superuser's password.
 #[derive(Clone, Debug)]
@@ -70,6 +70,20 @@ pub(crate) async fn superuser(
             database.namespace
         ))
         .next("the same command with --superuser-secret my-superuser"))
+}
+
+/// The server of a database that is up, and the superuser's credential for it.
+///
+/// # Errors
+/// It has no primary, or no superuser's password is stored.
+pub(crate) async fn administered(
+    cluster: &Cluster,
+    database: &Database,
+    named: Option<&ObjectName>,
+) -> Result<(Server, Credential), Failure> {
+    let primary = primary(cluster, database).await?;
+    let (credential, _) = superuser(cluster, database, &primary.pod, named).await?;
+    Ok((primary.server(cluster, database), credential))
 }
 
 fn known_places(database: &Database, pod: &Pod) -> Vec<Place> {

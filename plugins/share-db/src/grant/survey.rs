@@ -124,12 +124,7 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
         request.superuser_secret.as_ref(),
     )
     .await?;
-    let server = Server {
-        cluster: cluster.clone(),
-        namespace: namespace.clone(),
-        pod: primary.name.clone(),
-        port: primary.port,
-    };
+    let server = primary.server(cluster, &database);
     let shared = shared_database::open(
         &server,
         &superuser,

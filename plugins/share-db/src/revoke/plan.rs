@@ -12,7 +12,7 @@ use super::{Open, Reached, RevokeRequest, Which, base_policy, is_shared_otherwis
 use crate::{
     catalogue::{self, Database},
     desk::Desk,
-    postgres::{LoginState, Server, ShareLock},
+    postgres::{LoginState, ShareLock},
     share::{self, Record, Records},
 };
 
@@ -254,20 +254,8 @@ async fn open(
     request: &RevokeRequest,
     database: &Database,
 ) -> Result<Reached, Failure> {
-    let primary = catalogue::primary(&desk.cluster, database).await?;
-    let (superuser, _) = catalogue::superuser(
-        &desk.cluster,
-        database,
-        &primary.pod,
-        request.superuser_secret.as_ref(),
-    )
-    .await?;
-    let server = Server {
-        cluster: desk.cluster.clone(),
-        namespace: database.namespace.clone(),
-        pod: primary.name,
-        port: primary.port,
-    };
+    let named = request.superuser_secret.as_ref();
+    let (server, superuser) = catalogue::administered(&desk.cluster, database, named).await?;
     let lock = ShareLock::take(&server, &superuser).await?;
     Ok(Reached::Open(Box::new(Open {
         server,
