@@ -246,12 +246,21 @@ impl Asked {
             .write_all(keys.as_bytes())
             .expect("because the terminal is open");
         let started = Instant::now();
+        let mut typed_again = false;
         while self
             .program
             .try_wait()
             .expect("because the child is ours")
             .is_none()
         {
+            // On a busy machine `script` may lose what is typed while it passes on the question; a
+            // person would press the key again.
+            if !typed_again && started.elapsed() > Duration::from_secs(20) {
+                typed_again = true;
+                keyboard
+                    .write_all(keys.as_bytes())
+                    .expect("because the terminal is open");
+            }
             assert!(
                 started.elapsed() < Duration::from_secs(60),
                 "it does not end"
