@@ -40,33 +40,11 @@ const TOP: [&str; 14] = [
 /// All that may stand in `tests/`.
 const TESTS: [&str; 5] = ["journeys", "lab", "repo", "tools", "xtask"];
 
-/// Files that tools write, and that name where packages came from.
-const LOCKS: [&str; 2] = ["Cargo.lock", "go.sum"];
-
-/// The hosts of package registries, in two parts: this file is a tracked one.
-const REGISTRIES: [(&str, &str); 14] = [
-    ("crates", "io"),
-    ("proxy.golang", "org"),
-    ("sum.golang", "org"),
-    ("goproxy", "io"),
-    ("goproxy", "cn"),
-    ("deb.debian", "org"),
-    ("security.debian", "org"),
-    ("ftp.debian", "org"),
-    ("archive.ubuntu", "com"),
-    ("npmjs", "org"),
-    ("npmjs", "com"),
-    ("pypi", "org"),
-    ("pythonhosted", "org"),
-    ("maven", "org"),
-];
-
 /// All rules, on all files of the tree.
 pub fn check(tree: &Tree) -> Vec<Breach> {
     let mut breaches = Vec::new();
     for (path, text) in tree.files() {
         names(path, &mut breaches);
-        registries(path, text, &mut breaches);
         if path.ends_with(".rs") {
             source(path, text, &mut breaches);
         }
@@ -119,28 +97,6 @@ fn names(path: &str, breaches: &mut Vec<Breach>) {
             format!("kubectl takes {file} for a command of one more word"),
             "write the dashes of the tool's name as underscores",
         );
-    }
-}
-
-/// Packages come from wherever the reader's cargo, go and apt are told to get them.
-fn registries(path: &str, text: &str, breaches: &mut Vec<Breach>) {
-    if LOCKS
-        .iter()
-        .any(|lock| path.rsplit('/').next() == Some(lock))
-    {
-        return;
-    }
-    for (index, line) in text.lines().enumerate() {
-        for (host, domain) in REGISTRIES {
-            if line.contains(&format!("{host}.{domain}")) {
-                breaches.push(Breach::at(
-                    path,
-                    index + 1,
-                    format!("names the host of a package registry: {host}"),
-                    "leave the choice of a registry to the machine's own configuration",
-                ));
-            }
-        }
     }
 }
 
