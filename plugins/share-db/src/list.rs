@@ -8,7 +8,7 @@ use datalab_core::{
         networking::v1::NetworkPolicy,
     },
     report::{Failure, Kind},
-    words::{ObjectName, Secret},
+    words::ObjectName,
 };
 use jiff::Timestamp;
 
@@ -17,7 +17,7 @@ use crate::{
     desk::Desk,
     network::{self, Exposure},
     outcome::{ListedShare, Live, Shares, State, Unasked},
-    postgres::{Login, LoginState, SALT_LENGTH, Session, Verifier, shared_logins},
+    postgres::{LoginState, SALT_LENGTH, Session, Verifier, shared_logins},
     share::{self, Identity, Record, Records},
 };
 
@@ -324,11 +324,7 @@ async fn look_at(
         .cluster
         .get::<SecretObject>(&record.identity.namespace, &share.secret)
         .await?;
-    let password = secret
-        .and_then(|secret| secret.data)
-        .and_then(|mut data| data.remove("password"))
-        .and_then(|value| String::from_utf8(value.0).ok())
-        .map(Secret::new);
+    let password = secret.as_ref().and_then(share::password_in);
     let mut worse = |new: State, reason: &str| {
         share.state = share.state.max(new);
         share.reasons.push(reason.to_owned());
@@ -368,12 +364,7 @@ fn was_changed(record: &Record, state: &LoginState, password: &str) -> bool {
     let Some(terms) = record.terms() else {
         return false;
     };
-    let login = Login {
-        role: record.identity.role_name(),
-        comment: record.identity.comment(),
-        connection_limit: terms.connection_limit,
-        valid_until: terms.expiry.at,
-    };
+    let login = terms.login(&record.identity);
     // Only whether there are statements counts; none is run, so that the salt need not be random.
     let unused = Verifier::of(password, [0; SALT_LENGTH]);
     !login.difference(Some(state), password, &unused).is_empty()

@@ -73,11 +73,7 @@ impl Existing {
     }
 
     pub(super) fn password(&self) -> Option<Secret<String>> {
-        let value = self.secret.as_ref()?.data.as_ref()?.get("password")?;
-        String::from_utf8(value.0.clone())
-            .ok()
-            .filter(|password| !password.is_empty())
-            .map(Secret::new)
+        share::password_in(self.secret.as_ref()?)
     }
 }
 

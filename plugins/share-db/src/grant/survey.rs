@@ -144,12 +144,7 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
         connection_limit: request.connection_limit,
         subjects: grantee.subjects.clone(),
     };
-    let login = Login {
-        role: identity.role_name(),
-        comment: identity.comment(),
-        connection_limit: terms.connection_limit,
-        valid_until: terms.expiry.at,
-    };
+    let login = terms.login(&identity);
     let sql_terms = postgres::Terms {
         database: terms.database.clone(),
         schemas: terms.schemas.clone(),

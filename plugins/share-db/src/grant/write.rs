@@ -231,12 +231,7 @@ async fn write_secret(
             journal.forget("secret");
             let name = survey.identity.object_name();
             let winner = cluster.get::<SecretObject>(namespace, &name).await?;
-            let password = winner
-                .as_ref()
-                .and_then(|secret| secret.data.as_ref())
-                .and_then(|data| data.get("password"))
-                .and_then(|value| String::from_utf8(value.0.clone()).ok());
-            password.map(Secret::new).ok_or_else(|| {
+            winner.as_ref().and_then(share::password_in).ok_or_else(|| {
                 Failure::new(
                     Kind::Conflict,
                     format!("secret {name} was made and removed by somebody else in the meantime"),

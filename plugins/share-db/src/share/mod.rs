@@ -22,7 +22,9 @@ pub(crate) use grantee::{Grantee, derive};
 pub(crate) use identity::{
     BY_PURPOSE, COMMENT_BEGINNING, DATABASE_LABEL, GRANTEE_LABEL, Identity, base_labels,
 };
-pub(crate) use objects::{Address, CA_KEY, Keeper, binding, covers, is_ours, ours, role, secret};
+pub(crate) use objects::{
+    Address, CA_KEY, Keeper, binding, covers, is_ours, ours, password_in, role, secret,
+};
 pub(crate) use password::generate;
 pub(crate) use record::{Record, Records};
 pub(crate) use terms::{Expiry, Terms};

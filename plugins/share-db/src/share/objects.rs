@@ -81,6 +81,15 @@ pub(crate) fn secret(
     }
 }
 
+/// The password in a share's Secret; none where it was taken out.
+pub(crate) fn password_in(secret: &Secret) -> Option<Hidden<String>> {
+    let value = secret.data.as_ref()?.get("password")?;
+    String::from_utf8(value.0.clone())
+        .ok()
+        .filter(|password| !password.is_empty())
+        .map(Hidden::new)
+}
+
 /// The Role: read that one Secret, nothing else.
 pub(crate) fn role(identity: &Identity, keeper: &Keeper) -> Role {
     Role {

@@ -4,7 +4,8 @@ use datalab_core::words::{Lifetime, Subject};
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::postgres::Access;
+use super::Identity;
+use crate::postgres::{Access, Login};
 
 /// Where the terms stand on the share's Secret.
 mod annotation {
@@ -51,6 +52,16 @@ pub(crate) struct Expiry {
 pub(crate) struct TermsError(&'static str);
 
 impl Terms {
+    /// The login of the share, as it should be.
+    pub(crate) fn login(&self, identity: &Identity) -> Login {
+        Login {
+            role: identity.role_name(),
+            comment: identity.comment(),
+            connection_limit: self.connection_limit,
+            valid_until: self.expiry.at,
+        }
+    }
+
     /// The terms as annotations.
     pub(crate) fn annotations(&self, role: &str) -> BTreeMap<String, String> {
         let Self {
