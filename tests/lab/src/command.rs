@@ -41,7 +41,15 @@ pub(crate) fn bound(program: &str) -> Command {
 /// # Errors
 /// When it cannot be started or ends with a failure.
 pub(crate) fn run(command: &mut Command) -> Result<String, Error> {
-    let output = command.stdin(Stdio::null()).output();
+    run_as_is(command.stdin(Stdio::null()))
+}
+
+/// As [`run`], with the stdin that the command was given.
+///
+/// # Errors
+/// When it cannot be started or ends with a failure.
+pub(crate) fn run_as_is(command: &mut Command) -> Result<String, Error> {
+    let output = command.output();
     judge(command, output)
 }
 

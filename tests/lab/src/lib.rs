@@ -9,6 +9,7 @@
 //! - the cluster: `pki`, `kubeconfig`, `control_plane`, `node`, each started as a `part`
 //! - around it: [`init`] (the first process), `cgroup`, `mounts`, `network`, `state`
 //! - on it: [`policy`] (enforces NetworkPolicies), [`tenant`] (namespaces, users and databases)
+//! - on it when a story asks for it: `cloudnative_pg` (the operator), more images
 //! - for tests that need any of this: [`skip`]
 //!
 //! | variable | what it holds |
@@ -23,6 +24,7 @@
 //! | `CI` | when `true`, a test that would be skipped fails |
 
 mod cgroup;
+mod cloudnative_pg;
 mod command;
 mod control_plane;
 mod directories;
@@ -50,7 +52,7 @@ mod tools;
 pub use directories::{Error as DirectoryError, cache_directory};
 pub use image::IMAGE;
 pub use lab::{
-    DownError, FindError, LAB_VARIABLE, Lab, Outcome, PartStatus, Status, UpError, down,
+    DownError, FindError, ImageError, LAB_VARIABLE, Lab, Outcome, PartStatus, Status, UpError, down,
 };
 pub use name::{InvalidName, LabName};
 pub use part::{Condition, Report};

@@ -26,6 +26,23 @@ impl Lock {
     /// # Errors
     /// When the file cannot be made or locked.
     pub(crate) fn acquire(path: &Path, waiting: impl FnOnce()) -> Result<Self, Error> {
+        Self::take(path, waiting, File::try_lock, File::lock)
+    }
+
+    /// Waits until nobody has [acquired](Self::acquire) the lock; any number may share it.
+    ///
+    /// # Errors
+    /// When the file cannot be made or locked.
+    pub(crate) fn share(path: &Path) -> Result<Self, Error> {
+        Self::take(path, || {}, File::try_lock_shared, File::lock_shared)
+    }
+
+    fn take(
+        path: &Path,
+        waiting: impl FnOnce(),
+        try_lock: impl Fn(&File) -> Result<(), TryLockError>,
+        lock: impl Fn(&File) -> std::io::Result<()>,
+    ) -> Result<Self, Error> {
         let fail = |action| {
             let path = path.to_owned();
             move |source| Error {
@@ -46,13 +63,13 @@ impl Lock {
                 .truncate(false)
                 .open(path)
                 .map_err(fail("open"))?;
-            match file.try_lock() {
+            match try_lock(&file) {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
                     if let Some(waiting) = waiting.take() {
                         waiting();
                     }
-                    file.lock().map_err(fail("lock"))?;
+                    lock(&file).map_err(fail("lock"))?;
                 }
                 Err(TryLockError::Error(source)) => return Err(fail("lock")(source)),
             }
@@ -89,6 +106,29 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
     use std::thread;
+
+    #[test]
+    fn many_share_what_one_waits_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.lock");
+        let shared = [(); 2].map(|()| Lock::share(&path).unwrap());
+        let (told, hears) = mpsc::channel();
+        let alone = thread::spawn({
+            let path = path.clone();
+            move || {
+                let waiting = told.clone();
+                let lock = Lock::acquire(&path, || waiting.send("waits").unwrap()).unwrap();
+                told.send("holds").unwrap();
+                drop(lock);
+            }
+        });
+        assert_eq!(hears.recv().unwrap(), "waits");
+        assert!(hears.try_recv().is_err());
+        drop(shared);
+        assert_eq!(hears.recv().unwrap(), "holds");
+        alone.join().unwrap();
+        drop(Lock::share(&path).unwrap());
+    }
 
     #[test]
     fn the_second_waits_even_when_the_first_removes_the_file() {

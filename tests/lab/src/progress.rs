@@ -1,5 +1,6 @@
 //! What a long task tells while it works.
 
+use std::io::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,17 @@ impl<F: FnMut(Event)> Progress for F {
     fn report(&mut self, event: Event) {
         self(event);
     }
+}
+
+/// Tells what takes long to whoever watches the tests: their harness does not capture this.
+pub(crate) fn on_stderr(event: Event) {
+    let line = match event {
+        Event::Started { .. } => return,
+        Event::Finished { step, took } => format!("{:>7.1} s  {step}", took.as_secs_f64()),
+        Event::Note(text) => text,
+    };
+    // A story goes on even when nobody can be shown how.
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Progress of two threads at once, shown as one.

@@ -1,4 +1,4 @@
-//! A root file system wrapped as an OCI image archive, the form that `ctr images import` takes.
+//! Layers wrapped as an OCI image archive, the form that `ctr images import` takes.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -10,43 +10,102 @@ use serde_json::{Value, json};
 const PATH: &str =
     "/usr/lib/postgresql/current/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Writes the archive of an image named `name` with `layer`, a tar, as its only layer.
-/// `architecture` is Go's word for it, which is Debian's too.
-pub(super) fn write(
-    mut layer: File,
-    name: &str,
-    architecture: &str,
+/// What an image is called, and what it does unless a pod says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Image<'a> {
+    /// Its full name, with a tag.
+    pub(crate) name: &'a str,
+    /// Go's word for the architecture, which is Debian's too.
+    pub(crate) architecture: &'a str,
+    /// The user that it runs as, or root.
+    pub(crate) user: Option<&'a str>,
+    /// What it runs.
+    pub(crate) command: &'a [&'a str],
+}
+
+impl<'a> Image<'a> {
+    /// An image that sleeps: what a pod of no purpose does; the node's pause container is one.
+    pub(crate) fn idle(name: &'a str, architecture: &'a str) -> Self {
+        Self {
+            name,
+            architecture,
+            user: None,
+            command: &["sleep", "infinity"],
+        }
+    }
+}
+
+/// A layer of an image, lowest first.
+#[derive(Debug)]
+pub(crate) enum Layer {
+    /// A tar, which the archive will hold.
+    Tar(File),
+    /// One that the node has already, by the digest and the size of its tar.
+    Known(Blob),
+}
+
+/// A piece of content by what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Blob {
+    /// In hex.
+    pub(crate) digest: String,
+    /// In bytes.
+    pub(crate) size: u64,
+}
+
+/// Writes the archive of an image with these layers.
+pub(crate) fn write(
+    image: Image<'_>,
+    mut layers: Vec<Layer>,
     archive: impl Write,
 ) -> io::Result<()> {
-    let (layer_digest, layer_size) = digest_of(&mut layer)?;
-    layer.rewind()?;
-    let config = json!({
-        "architecture": architecture,
+    let blobs = layers
+        .iter_mut()
+        .map(|layer| match layer {
+            Layer::Tar(file) => digest_of(file),
+            Layer::Known(blob) => Ok(blob.clone()),
+        })
+        .collect::<io::Result<Vec<_>>>()?;
+    let digests: Vec<String> = blobs
+        .iter()
+        .map(|blob| format!("sha256:{}", blob.digest))
+        .collect();
+    let mut config = json!({
+        "architecture": image.architecture,
         "os": "linux",
         "config": {
             "Env": [format!("PATH={PATH}"), "LANG=C.UTF-8"],
-            // What a pod of no purpose does; the node's pause container is one.
-            "Cmd": ["sleep", "infinity"],
+            "Cmd": image.command,
         },
-        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{layer_digest}")] },
-    })
-    .to_string();
+        "rootfs": { "type": "layers", "diff_ids": digests },
+    });
+    if let Some(user) = image.user {
+        config["config"]["User"] = user.into();
+    }
+    let config = config.to_string();
+    let described: Vec<Value> = blobs
+        .iter()
+        .zip(&digests)
+        .map(|(blob, digest)| {
+            json!({
+                "mediaType": "application/vnd.oci.image.layer.v1.tar",
+                "digest": digest,
+                "size": blob.size,
+            })
+        })
+        .collect();
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": descriptor("application/vnd.oci.image.config.v1+json", config.as_bytes()),
-        "layers": [{
-            "mediaType": "application/vnd.oci.image.layer.v1.tar",
-            "digest": format!("sha256:{layer_digest}"),
-            "size": layer_size,
-        }],
+        "layers": described,
     })
     .to_string();
     let mut named = descriptor(
         "application/vnd.oci.image.manifest.v1+json",
         manifest.as_bytes(),
     );
-    named["annotations"] = json!({ "io.containerd.image.name": name });
+    named["annotations"] = json!({ "io.containerd.image.name": image.name });
     let index = json!({ "schemaVersion": 2, "manifests": [named] }).to_string();
 
     let mut tar = tar::Builder::new(archive);
@@ -59,8 +118,13 @@ pub(super) fn write(
             text.as_bytes(),
         )?;
     }
-    let path = format!("blobs/sha256/{layer_digest}");
-    tar.append_data(&mut header(layer_size), path, layer)?;
+    for (layer, blob) in layers.into_iter().zip(&blobs) {
+        if let Layer::Tar(mut file) = layer {
+            file.rewind()?;
+            let path = format!("blobs/sha256/{}", blob.digest);
+            tar.append_data(&mut header(blob.size), path, file)?;
+        }
+    }
     tar.into_inner()?.flush()
 }
 
@@ -91,17 +155,16 @@ fn hex_digest(content: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(ring::digest::digest(&SHA256, content).as_ref())
 }
 
-fn digest_of(file: &mut File) -> io::Result<(String, u64)> {
+fn digest_of(file: &mut File) -> io::Result<Blob> {
     let mut context = Context::new(&SHA256);
     let mut buffer = vec![0; 1 << 20];
     let mut size = 0;
+    file.rewind()?;
     loop {
         let read = file.read(&mut buffer)?;
         if read == 0 {
-            return Ok((
-                data_encoding::HEXLOWER.encode(context.finish().as_ref()),
-                size,
-            ));
+            let digest = data_encoding::HEXLOWER.encode(context.finish().as_ref());
+            return Ok(Blob { digest, size });
         }
         context.update(&buffer[..read]);
         size += read as u64;
@@ -129,11 +192,19 @@ mod tests {
     }
 
     fn image(layer: &[u8]) -> Vec<u8> {
+        archive(vec![tar_of(layer)])
+    }
+
+    fn tar_of(content: &[u8]) -> Layer {
         let mut file = tempfile::tempfile().unwrap();
-        file.write_all(layer).unwrap();
-        file.rewind().unwrap();
+        file.write_all(content).unwrap();
+        Layer::Tar(file)
+    }
+
+    fn archive(layers: Vec<Layer>) -> Vec<u8> {
         let mut archive = Vec::new();
-        write(file, "docker.io/lab/test:1", "arm64", &mut archive).unwrap();
+        let image = Image::idle("docker.io/lab/test:1", "arm64");
+        write(image, layers, &mut archive).unwrap();
         archive
     }
 
@@ -168,6 +239,27 @@ mod tests {
         );
         assert_eq!(config["architecture"], "arm64");
         assert_eq!(archive.len(), 5);
+    }
+
+    #[test]
+    fn a_layer_that_the_node_has_is_named_and_left_out() {
+        let known = Blob {
+            digest: "ab".repeat(32),
+            size: 7,
+        };
+        let files = files(&archive(vec![Layer::Known(known), tar_of(b"own")]));
+        assert!(!files.contains_key(&format!("blobs/sha256/{}", "ab".repeat(32))));
+        let manifest = files
+            .values()
+            .filter_map(|content| serde_json::from_slice::<Value>(content).ok())
+            .find(|json| json["layers"].is_array())
+            .unwrap();
+        assert_eq!(
+            manifest["layers"][0]["digest"],
+            format!("sha256:{}", "ab".repeat(32))
+        );
+        assert_eq!(manifest["layers"][0]["size"], 7);
+        assert_eq!(manifest["layers"][1]["size"], 3);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use std::process::Command;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{IMAGE, archive, sources};
+use super::archive::{self, Image, Layer};
+use super::{IMAGE, debian, sources};
 use crate::command::{self, bound, run, run_with_input};
 use crate::lock::{self, Lock};
 use crate::progress::{Event, Progress, step};
@@ -23,6 +24,9 @@ const PACKAGES: [&str; 6] = [
     "python3-minimal",
     "socat",
 ];
+
+/// What the pods of one PostgreSQL need, which is made for other majors than the host's.
+const DATABASE_PACKAGES: [&str; 1] = ["postgresql"];
 
 /// What no test reads. Without its JIT compiler PostgreSQL interprets, and the image is half.
 const LEFT_OUT: [&str; 6] = [
@@ -61,62 +65,150 @@ pub enum Error {
     /// The host's distribution has no name or no sources.
     #[error("no apt source of this machine is of its own distribution ({0})")]
     NoSources(String),
+    /// No release has it.
+    #[error("no Debian release that the lab knows has PostgreSQL {0}")]
+    NoRelease(u32),
+    /// The host is of a release that the lab does not know.
+    #[error("the lab does not know which PostgreSQL is in Debian {0:?}")]
+    NoMajor(String),
     /// mmdebstrap or a program around it failed.
-    #[error("cannot make the root file system of the lab's image")]
+    #[error("cannot make the root file system of an image")]
     Command(#[from] command::Error),
     /// The lock between two builders failed.
     #[error(transparent)]
     Lock(#[from] lock::Error),
 }
 
-/// The archive of the image, made if the cache does not hold it yet.
-pub(crate) fn build(cache: &Path, progress: &mut dyn Progress) -> Result<PathBuf, Error> {
-    let release = read(Path::new("/etc/os-release"))?;
-    let codename = release
-        .lines()
-        .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
-        .unwrap_or("")
-        .trim_matches('"');
-    let sources = host_sources(codename)?;
-    if codename.is_empty() || sources.is_empty() {
-        return Err(Error::NoSources(codename.to_owned()));
-    }
-    let architecture = run(Command::new("dpkg").arg("--print-architecture"))?
-        .trim()
-        .to_owned();
-    let options = options(&apt_options()?);
+/// An image to make: a root file system of one release.
+struct Root {
+    /// The first part of the archive's file name.
+    stem: String,
+    /// The image's name.
+    image: String,
+    /// The release.
+    codename: String,
+    /// What it holds beside the essential packages.
+    packages: &'static [&'static str],
+    /// What apt has to be asked, a line each.
+    sources: String,
+}
 
-    let folder = cache.join("images");
-    let key = key(&[&options.join("\n"), &sources, codename, &architecture]);
-    let archive = folder.join(format!("debian-{key}.tar"));
-    if archive.exists() {
-        return Ok(archive);
+/// The archive of the pods' image, made if the cache does not hold it yet.
+pub(crate) fn build(cache: &Path, progress: &mut dyn Progress) -> Result<PathBuf, Error> {
+    let host = Host::read()?;
+    let root = Root {
+        stem: "debian".to_owned(),
+        image: IMAGE.to_owned(),
+        sources: host.sources.join("\n"),
+        codename: host.codename,
+        packages: &PACKAGES,
+    };
+    root.archive(cache, progress)
+}
+
+/// The archive of an image named `image` with this major version of PostgreSQL, made from the release
+/// that has it, if the cache does not hold it yet.
+pub(crate) fn build_postgresql(
+    major: u32,
+    image: &str,
+    cache: &Path,
+    progress: &mut dyn Progress,
+) -> Result<PathBuf, Error> {
+    let host = Host::read()?;
+    let codename = debian::with_postgresql(major).ok_or(Error::NoRelease(major))?;
+    let sources = host.sources.iter();
+    let root = Root {
+        stem: format!("postgresql-{major}"),
+        image: image.to_owned(),
+        sources: sources
+            .map(|line| sources::of_release(line, &host.codename, codename))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        codename: codename.to_owned(),
+        packages: &DATABASE_PACKAGES,
+    };
+    root.archive(cache, progress)
+}
+
+/// The major version of PostgreSQL in the image of all pods.
+pub(crate) fn postgresql_of_host() -> Result<u32, Error> {
+    let Host { codename, .. } = Host::read()?;
+    debian::postgresql_of(&codename).ok_or(Error::NoMajor(codename))
+}
+
+/// This machine's word for its architecture, which is Go's too.
+pub(crate) fn architecture() -> Result<String, Error> {
+    Ok(run(Command::new("dpkg").arg("--print-architecture"))?
+        .trim()
+        .to_owned())
+}
+
+/// This machine's release, and how its apt is told to find packages.
+struct Host {
+    codename: String,
+    sources: Vec<String>,
+}
+
+impl Host {
+    fn read() -> Result<Self, Error> {
+        let release = read(Path::new("/etc/os-release"))?;
+        let codename = debian::codename(&release).to_owned();
+        let sources = host_sources(&codename)?;
+        if codename.is_empty() || sources.is_empty() {
+            return Err(Error::NoSources(codename));
+        }
+        Ok(Self { codename, sources })
     }
-    let _lock = Lock::acquire(&archive.with_extension("lock"), || {
-        progress.report(Event::Note("waiting: the image is being built".to_owned()));
-    })?;
-    if archive.exists() {
-        return Ok(archive);
-    }
-    progress.report(Event::Note(
-        "building the pods' image once, for the cache: a minute".to_owned(),
-    ));
-    step(progress, "build image", |_| {
-        // What a killed run left is in the same place, and we hold the lock.
-        let scratch = folder.join(format!(".debian-{key}"));
-        clear(&scratch)?;
-        fs::create_dir_all(&scratch).map_err(fail("create", &scratch))?;
-        let root = scratch.join("root.tar");
-        bootstrap(&options, codename, &root, &sources, &scratch)?;
-        let unfinished = scratch.join("image.tar");
-        let layer = File::open(&root).map_err(fail("open", &root))?;
-        let file = File::create(&unfinished).map_err(fail("create", &unfinished))?;
-        archive::write(layer, IMAGE, &architecture, BufWriter::new(file))
+}
+
+impl Root {
+    fn archive(&self, cache: &Path, progress: &mut dyn Progress) -> Result<PathBuf, Error> {
+        let Self {
+            stem,
+            image,
+            codename,
+            sources,
+            ..
+        } = self;
+        let architecture = architecture()?;
+        let options = options(self.packages, &apt_options()?);
+
+        let folder = cache.join("images");
+        let key = key(&[&options.join("\n"), sources, codename, &architecture]);
+        let archive = folder.join(format!("{stem}-{key}.tar"));
+        if archive.exists() {
+            return Ok(archive);
+        }
+        let _lock = Lock::acquire(&archive.with_extension("lock"), || {
+            progress.report(Event::Note(format!("waiting: {image} is being built")));
+        })?;
+        if archive.exists() {
+            return Ok(archive);
+        }
+        progress.report(Event::Note(format!(
+            "building {image} once, for the cache: a minute"
+        )));
+        step(progress, &format!("build {image}"), |_| {
+            // What a killed run left is in the same place, and we hold the lock.
+            let scratch = folder.join(format!(".{stem}-{key}"));
+            clear(&scratch)?;
+            fs::create_dir_all(&scratch).map_err(fail("create", &scratch))?;
+            let root = scratch.join("root.tar");
+            bootstrap(&options, codename, &root, sources, &scratch)?;
+            let unfinished = scratch.join("image.tar");
+            let layer = File::open(&root).map_err(fail("open", &root))?;
+            let file = File::create(&unfinished).map_err(fail("create", &unfinished))?;
+            archive::write(
+                Image::idle(image, &architecture),
+                vec![Layer::Tar(layer)],
+                BufWriter::new(file),
+            )
             .map_err(fail("write", &unfinished))?;
-        fs::rename(&unfinished, &archive).map_err(fail("rename", &unfinished))?;
-        clear(&scratch)
-    })?;
-    Ok(archive)
+            fs::rename(&unfinished, &archive).map_err(fail("rename", &unfinished))?;
+            clear(&scratch)
+        })?;
+        Ok(archive)
+    }
 }
 
 fn bootstrap(
@@ -143,7 +235,7 @@ fn bootstrap(
     run_with_input(&mut command, sources.as_bytes()).map(drop)
 }
 
-fn options(apt_options: &[String]) -> Vec<String> {
+fn options(packages: &[&str], apt_options: &[String]) -> Vec<String> {
     let mut options = [
         "--mode=root",
         "--variant=essential",
@@ -152,7 +244,7 @@ fn options(apt_options: &[String]) -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec();
-    options.push(format!("--include={}", PACKAGES.join(",")));
+    options.push(format!("--include={}", packages.join(",")));
     options.extend(LEFT_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
     options.extend(
         apt_options
@@ -171,7 +263,7 @@ fn apt_options() -> Result<Vec<String>, command::Error> {
     Ok(dump.lines().filter(is_proxy).map(str::to_owned).collect())
 }
 
-fn host_sources(codename: &str) -> Result<String, Error> {
+fn host_sources(codename: &str) -> Result<Vec<String>, Error> {
     let (mut one_line, mut deb822) = (Vec::new(), Vec::new());
     let list = Path::new("/etc/apt/sources.list");
     if list.exists() {
@@ -194,7 +286,7 @@ fn host_sources(codename: &str) -> Result<String, Error> {
             _ => {}
         }
     }
-    Ok(sources::of_distribution(codename, &one_line, &deb822).join("\n"))
+    Ok(sources::of_distribution(codename, &one_line, &deb822))
 }
 
 fn key(parts: &[&str]) -> String {

@@ -33,6 +33,27 @@ pub(super) fn of_distribution(codename: &str, one_line: &[String], deb822: &[Str
     lines
 }
 
+/// The same source for another release: `bookworm-security` becomes `trixie-security`.
+///
+/// Mirrors have all releases side by side, signed by keys that the distribution's keyring holds.
+pub(super) fn of_release(line: &str, from: &str, to: &str) -> Line {
+    let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    // Options in brackets come before the address, and the suite after it.
+    let address = words
+        .iter()
+        .position(|word| word.contains("://"))
+        .unwrap_or(words.len());
+    if let Some(suite) = words
+        .iter_mut()
+        .skip(address + 1)
+        .find(|word| !word.is_empty())
+        && let Some(rest) = suite.strip_prefix(from)
+    {
+        *suite = format!("{to}{rest}");
+    }
+    words.join(" ")
+}
+
 /// Field name (lower case) and value; continuation lines are joined by a newline.
 type Stanza = Vec<(String, String)>;
 
@@ -106,6 +127,19 @@ mod tests {
                 format!("deb {key} http://mirror/debian bookworm main"),
                 format!("deb {key} http://mirror/debian bookworm-updates main"),
             ]
+        );
+    }
+
+    #[test]
+    fn another_release_differs_in_the_suite_alone() {
+        let line = "deb [signed-by=/k/bookworm.gpg] http://bookworm/debian bookworm-security main";
+        assert_eq!(
+            of_release(line, "bookworm", "trixie"),
+            "deb [signed-by=/k/bookworm.gpg] http://bookworm/debian trixie-security main"
+        );
+        assert_eq!(
+            of_release("deb http://m bookworm main contrib", "bookworm", "bullseye"),
+            "deb http://m bullseye main contrib"
         );
     }
 

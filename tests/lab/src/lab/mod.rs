@@ -1,6 +1,7 @@
 //! A lab seen from outside: found, started, looked at, ended.
 
 mod down;
+mod images;
 mod launch;
 mod refresh;
 mod status;
@@ -18,6 +19,7 @@ use crate::process::{self, Process};
 use crate::state::{self, Phase, State};
 
 pub use down::{Error as DownError, down};
+pub use images::Error as ImageError;
 pub use status::{PartStatus, Status};
 pub use up::{Error as UpError, Outcome};
 

@@ -2,22 +2,13 @@
 
 use std::sync::Arc;
 
-use super::chart::Chart;
-use super::command::Output;
+use super::chart::{Chart, POSTGRESQL};
 use super::manifest;
 use super::play::Cast;
 use super::random;
 use super::release::{Release, Superuser};
+use super::server::Server;
 use super::snapshot::Snapshot;
-
-/// Runs a script of SQL, given as the first argument, in every database that can be entered.
-const IN_EVERY_DATABASE: &str = r#"
-psql="psql --no-psqlrc --no-align --tuples-only --quiet --set=ON_ERROR_STOP=1 --username=postgres"
-PGDATABASE=postgres $psql --command="SELECT datname FROM pg_database WHERE datallowconn" |
-    while IFS= read -r database; do
-        PGDATABASE=$database $psql --command="$1" </dev/null
-    done
-"#;
 
 /// The catalogue's PostgreSQL as a tenant has it, with rows in three schemas of the owner's database
 /// (`public.towns`, `sales.orders`, `sales.turnover`, `research.surveys`; `public.projections` is the
@@ -32,6 +23,7 @@ pub struct Database {
     fullname: String,
     pod: String,
     host: String,
+    image: String,
 }
 
 /// How to log in.
@@ -62,25 +54,17 @@ impl Database {
             namespace: namespace.to_owned(),
             tenant: tenant.to_owned(),
             role: release.owner.clone().unwrap_or_else(|| tenant.to_owned()),
-            fullname: release.fullname(),
-            pod: format!("{}-0", release.fullname()),
-            host: format!("{}.{namespace}", release.fullname()),
+            fullname: release.fullname(POSTGRESQL.name),
+            pod: format!("{}-0", release.fullname(POSTGRESQL.name)),
+            host: format!("{}.{namespace}", release.fullname(POSTGRESQL.name)),
+            image: match release.major {
+                Some(major) => cast.stage.image_with_postgresql(major),
+                None => cast.stage.image().to_owned(),
+            },
             release,
         };
         let chart = database.chart();
-        let stage = &cast.stage;
-        let uid = stage
-            .kubectl(["create", "-f", "-", "--output=jsonpath={.metadata.uid}"])
-            .input(chart.helm_release().to_string())
-            .run()
-            .ok();
-        let mut objects = chart.objects();
-        objects.push(chart.onyxia_release(&uid));
-        stage
-            .kubectl(["create", "-f", "-"])
-            .input(manifest::list(&objects))
-            .run()
-            .ok();
+        chart.install(&cast.stage, chart.objects());
         database
     }
 
@@ -165,31 +149,14 @@ impl Database {
     /// Runs SQL in the database named, as superuser by the server's own socket, and hands out the rows.
     #[track_caller]
     pub fn sql(&self, database: &str, sql: &str) -> String {
-        let variable = format!("PGDATABASE={database}");
-        let psql = [
-            "psql",
-            "--no-psqlrc",
-            "--no-align",
-            "--tuples-only",
-            "--quiet",
-            "--set=ON_ERROR_STOP=1",
-            "--username=postgres",
-        ];
-        let rows = self
-            .exec(&[&["env", &variable], psql.as_slice()].concat(), sql)
-            .ok();
-        rows.trim_end_matches('\n').to_owned()
+        self.server().sql(database, sql)
     }
 
     /// What the server has logged since its pod started, every statement included.
     #[must_use]
     #[track_caller]
     pub fn log(&self) -> String {
-        self.cast
-            .stage
-            .kubectl(["logs", "--namespace", &self.namespace, &self.pod])
-            .run()
-            .ok()
+        self.server().log()
     }
 
     /// Who may do what, in every database: effective privileges, default privileges, owners, and the
@@ -197,11 +164,7 @@ impl Database {
     #[must_use]
     #[track_caller]
     pub fn effective_privileges(&self) -> Snapshot {
-        let query = include_str!("../../manifests/postgresql/effective-privileges.sql");
-        let text = self
-            .exec(&["sh", "-ec", IN_EVERY_DATABASE, "sh", query], "")
-            .ok();
-        Snapshot::of(text.lines().map(str::to_owned))
+        self.server().effective_privileges()
     }
 
     /// Suspends it as Onyxia does: no pod until [`Database::resume`], which finds the rows of the start.
@@ -261,18 +224,12 @@ impl Database {
             .ok();
     }
 
-    #[track_caller]
-    fn exec(&self, line: &[&str], input: &str) -> Output {
-        let exec = [
-            "exec",
-            "--stdin",
-            "--namespace",
-            &self.namespace,
-            &self.pod,
-            "--",
-        ];
-        let args = [exec.as_slice(), line].concat();
-        self.cast.stage.kubectl(args).input(input).run()
+    fn server(&self) -> Server<'_> {
+        Server {
+            stage: &self.cast.stage,
+            namespace: &self.namespace,
+            pod: &self.pod,
+        }
     }
 
     #[track_caller]
@@ -316,8 +273,9 @@ impl Database {
             namespace: &self.namespace,
             owner: &self.tenant,
             role: &self.role,
-            image: self.cast.stage.image(),
+            image: &self.image,
             release: &self.release,
+            kind: &POSTGRESQL,
         }
     }
 }

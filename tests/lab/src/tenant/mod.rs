@@ -19,6 +19,7 @@
 
 mod certificate;
 mod chart;
+mod cluster;
 mod command;
 mod database;
 mod inventory;
@@ -30,10 +31,12 @@ mod pod;
 mod random;
 mod records;
 mod release;
+mod server;
 mod session;
 mod snapshot;
 mod stage;
 
+pub use cluster::{CLOUDNATIVE_PG, Cluster};
 pub use command::{Output, Program};
 pub use database::{Database, Login};
 pub use namespace::Tenant;

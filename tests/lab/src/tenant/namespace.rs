@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::certificate::Request;
+use super::cluster::Cluster;
 use super::command::{Output, Program};
 use super::database::Database;
 use super::inventory;
@@ -203,6 +204,17 @@ impl Tenant {
     #[track_caller]
     pub fn postgres(&self, release: Release) -> Database {
         Database::deploy(&self.cast, &self.namespace, &self.id, release)
+    }
+
+    /// Deploys a database that CloudNativePG runs, as the catalogue would, and the operator before it if
+    /// the lab has none yet; [`Cluster::ready`] waits for it.
+    ///
+    /// # Panics
+    /// On a cluster of one's own: ask for [`Stage::required_lab`](super::Stage::required_lab).
+    #[must_use]
+    #[track_caller]
+    pub fn cluster(&self, release: Release) -> Cluster {
+        Cluster::deploy(&self.cast, &self.namespace, &self.id, release)
     }
 
     /// Everything in her namespace, a line per object: kind, name and a digest of what it says, without

@@ -10,6 +10,7 @@ use std::sync::{
 
 use tempfile::TempDir;
 
+use super::cluster::Volumes;
 use super::namespace::Tenant;
 use super::pod::Pod;
 use super::random;
@@ -27,6 +28,8 @@ pub(super) struct Cast {
     folder: Option<TempDir>,
     /// Objects to delete at the end, as kubectl names them; those in a namespace are in `default`.
     leftovers: Mutex<Vec<String>>,
+    /// What lies on the lab's disk and goes after the objects.
+    volumes: Mutex<Vec<Volumes>>,
     kept: AtomicBool,
 }
 
@@ -41,6 +44,7 @@ impl Play {
             suffix,
             folder: Some(folder),
             leftovers: Mutex::default(),
+            volumes: Mutex::default(),
             kept: AtomicBool::new(false),
         }))
     }
@@ -116,6 +120,13 @@ impl Cast {
         folder
     }
 
+    pub(super) fn clear_at_the_end(&self, volumes: Volumes) {
+        self.volumes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(volumes);
+    }
+
     pub(super) fn remove_at_the_end(&self, object: String) {
         self.leftovers
             .lock()
@@ -158,6 +169,12 @@ impl Drop for Cast {
             // A panic here would hide the story's own.
             if !output.succeeded() {
                 let _ = writeln!(std::io::stderr(), "not cleaned up:\n{output}");
+            }
+        }
+        let volumes = self.volumes.get_mut();
+        for volumes in volumes.unwrap_or_else(PoisonError::into_inner) {
+            if let Err(error) = volumes.clear(&self.stage) {
+                let _ = writeln!(std::io::stderr(), "not cleaned up: {error}");
             }
         }
     }

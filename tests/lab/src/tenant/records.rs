@@ -12,6 +12,10 @@ use super::chart::Chart;
 impl Chart<'_> {
     /// Helm's record of the release: JSON, gzipped, base64, in a Secret's base64.
     pub(super) fn helm_release(&self) -> Value {
+        let dependency = self.kind.dependency.iter();
+        let dependencies: Vec<Value> = dependency
+            .map(|(name, version)| json!({ "name": name, "version": version }))
+            .collect();
         let record = json!({
             "name": self.release.name,
             "namespace": self.namespace,
@@ -26,11 +30,11 @@ impl Chart<'_> {
             "chart": {
                 "metadata": {
                     "apiVersion": "v2",
-                    "name": "postgresql",
-                    "version": "1.0.12",
-                    "appVersion": "17.5.0",
-                    "description": "PostgreSQL (Postgres) is an open source object-relational database.",
-                    "dependencies": [{ "name": "postgresql", "version": "16.7.11" }],
+                    "name": self.kind.name,
+                    "version": self.kind.version,
+                    "appVersion": self.kind.app_version,
+                    "description": self.kind.description,
+                    "dependencies": dependencies,
                 },
                 "values": {},
                 "templates": [],
@@ -93,6 +97,7 @@ impl Chart<'_> {
 mod tests {
     use std::io::Read;
 
+    use super::super::chart::POSTGRESQL;
     use super::super::release::Release;
     use super::*;
 
@@ -105,6 +110,7 @@ mod tests {
             role: "me",
             image: "image",
             release: &release,
+            kind: &POSTGRESQL,
         };
         let secret = chart.helm_release();
         let mut bytes = secret["data"]["release"]

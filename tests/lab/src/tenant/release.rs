@@ -17,6 +17,7 @@ pub struct Release {
     pub(super) tls: bool,
     pub(super) hba: Vec<String>,
     pub(super) settings: Vec<String>,
+    pub(super) major: Option<u32>,
 }
 
 /// How far the release's Secret leads to the superuser.
@@ -44,6 +45,7 @@ impl Release {
             tls: false,
             hba: Vec::new(),
             settings: Vec::new(),
+            major: None,
         }
     }
 
@@ -124,12 +126,20 @@ impl Release {
         self
     }
 
-    /// bitnami's name for its objects: the release's if that has the chart's name in it.
-    pub(super) fn fullname(&self) -> String {
-        let name = if self.name.contains("postgresql") {
+    /// Another major version of PostgreSQL than the stage's own: one that a release of Debian has. The
+    /// operator's databases do not heed it.
+    #[must_use]
+    pub fn major(mut self, version: u32) -> Self {
+        self.major = Some(version);
+        self
+    }
+
+    /// The charts' name for their objects: the release's if that has the chart's name in it.
+    pub(super) fn fullname(&self, chart: &str) -> String {
+        let name = if self.name.contains(chart) {
             self.name.clone()
         } else {
-            format!("{}-postgresql", self.name)
+            format!("{}-{chart}", self.name)
         };
         name.chars()
             .take(63)

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{LAB_VARIABLE, Lab};
+use crate::{LAB_VARIABLE, Lab, progress};
 
 use super::command::Program;
 use super::play::Play;
@@ -24,7 +24,7 @@ struct Cluster {
     kubeconfig: PathBuf,
     kubectl: PathBuf,
     image: String,
-    lab: bool,
+    lab: Option<Lab>,
     scratch: TempDir,
     /// Of the kubeconfig, read once.
     cluster: OnceLock<Value>,
@@ -46,6 +46,21 @@ impl Stage {
             crate::skip(test, "the lab: cargo xtask lab up");
         }
         stage
+    }
+
+    /// As [`Stage::required`], but never a cluster of one's own: for stories on what only a lab can be
+    /// given, such as an operator.
+    ///
+    /// # Panics
+    /// As [`Stage::required`].
+    #[track_caller]
+    pub fn required_lab(test: &str) -> Option<Self> {
+        let stage = Self::required(test)?;
+        if stage.0.lab.is_none() {
+            crate::skip(test, "the lab, no other cluster: cargo xtask lab up");
+            return None;
+        }
+        Some(stage)
     }
 
     /// The stage that the environment names, if it names one.
@@ -70,7 +85,13 @@ impl Stage {
     pub fn in_lab(lab: &Lab) -> Self {
         let kubectl = lab.bin().join("kubectl");
         let image = lab.image().to_owned();
-        Self::new(lab.kubeconfig(), kubectl, image, true, scratch())
+        Self::new(
+            lab.kubeconfig(),
+            kubectl,
+            image,
+            Some(lab.clone()),
+            scratch(),
+        )
     }
 
     /// The stage on a cluster of one's own, by a context of one's kubeconfig; its pods run
@@ -96,7 +117,7 @@ impl Stage {
     /// so it is a [`Stage::play`].
     #[must_use]
     pub fn play_by_name(&self) -> Play {
-        if self.0.lab {
+        if self.0.lab.is_some() {
             Play::new(self.clone(), None)
         } else {
             self.play()
@@ -112,7 +133,7 @@ impl Stage {
         ];
         line.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         let program = Program::new(line, &[], self.0.scratch.path());
-        if self.0.lab {
+        if self.0.lab.is_some() {
             program
         } else {
             as_at_home(program)
@@ -123,6 +144,21 @@ impl Stage {
     #[must_use]
     pub fn image(&self) -> &str {
         &self.0.image
+    }
+
+    /// An image with this major version of PostgreSQL; a lab is given it at first.
+    #[track_caller]
+    pub(super) fn image_with_postgresql(&self, major: u32) -> String {
+        let Some(lab) = &self.0.lab else {
+            return format!("postgres:{major}");
+        };
+        let image = lab.postgresql_image(major, &mut progress::on_stderr);
+        image.expect("because a story asks for a version that a release of Debian has")
+    }
+
+    /// The lab that this is, if it is one.
+    pub(super) fn lab(&self) -> Option<&Lab> {
+        self.0.lab.as_ref()
     }
 
     /// The kubectl that stories use.
@@ -167,14 +203,14 @@ impl Stage {
         }
         let kubeconfig = scratch.path().join("admin.yaml");
         super::kubeconfig::write(&kubeconfig, &view.run().ok());
-        Self::new(kubeconfig, kubectl, image, false, scratch)
+        Self::new(kubeconfig, kubectl, image, None, scratch)
     }
 
     fn new(
         kubeconfig: PathBuf,
         kubectl: PathBuf,
         image: String,
-        lab: bool,
+        lab: Option<Lab>,
         scratch: TempDir,
     ) -> Self {
         Self(Arc::new(Cluster {

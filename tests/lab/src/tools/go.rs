@@ -7,25 +7,16 @@ use std::process::Command;
 use sha2::{Digest as _, Sha256};
 
 use super::programs::{MODULES, Module, Programs, provided};
+use super::stamp::required_version;
 use crate::command::{self, bound, run};
 use crate::lock::{self, Lock};
 use crate::progress::{Event, Progress, step};
 
 /// Where the tools modules are in the checkout.
-const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools");
+pub(super) const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools");
 
 /// The oldest Go that builds this Kubernetes release, as (major, minor).
 const OLDEST_GO: (u32, u32) = (1, 26);
-
-/// The packages in which a Kubernetes binary keeps its version; without a stamp `/version` says
-/// v0.0.0, and whoever compares versions refuses.
-const VERSION_PACKAGES: [&str; 2] = [
-    "k8s.io/component-base/version",
-    "k8s.io/client-go/pkg/version",
-];
-
-/// A constant instead of the clock: the same inputs make the same binary.
-const BUILD_DATE: &str = "2026-09-15T00:00:00Z";
 
 /// Hex digits of the key in a folder's name.
 const KEY_DIGITS: usize = 16;
@@ -54,9 +45,22 @@ pub enum Error {
         /// Why it failed.
         source: std::io::Error,
     },
-    /// go.mod requires no Kubernetes, although the module is named after it.
-    #[error("{} does not require k8s.io/kubernetes vMAJOR.MINOR.PATCH", .0.display())]
-    NoVersion(PathBuf),
+    /// go.mod does not require what the module is there for.
+    #[error("{} does not require {module} vMAJOR.MINOR.PATCH", path.display())]
+    NoVersion {
+        /// The go.mod.
+        path: PathBuf,
+        /// The module that it should require.
+        module: &'static str,
+    },
+    /// A module does not hold what it is known to hold.
+    #[error("module {module} has no {}", path.display())]
+    NotInModule {
+        /// The module.
+        module: &'static str,
+        /// What was looked for.
+        path: PathBuf,
+    },
     /// The lock between two builders failed.
     #[error(transparent)]
     Lock(#[from] lock::Error),
@@ -123,7 +127,8 @@ pub(crate) fn build(
     })
 }
 
-fn build_module(
+/// The folder with the module's programs, those built that are not there yet.
+pub(super) fn build_module(
     module: &Module,
     cache: &Path,
     go: &Go,
@@ -192,23 +197,10 @@ fn build_module(
 /// Go's flags: small binaries that are the same wherever they are built.
 fn flags(module: &Module, source: &Path) -> Result<Vec<String>, Error> {
     let mut linker = "-s -w".to_owned();
-    if module.name == "kubernetes" {
-        let path = source.join("go.mod");
-        let version = kubernetes_version(&String::from_utf8_lossy(&read(&path)?))
-            .ok_or(Error::NoVersion(path))?;
-        let mut numbers = version.trim_start_matches('v').split('.');
-        let (major, minor) = (numbers.next().unwrap_or(""), numbers.next().unwrap_or(""));
-        for package in VERSION_PACKAGES {
-            for (name, value) in [
-                ("gitVersion", version.as_str()),
-                ("gitMajor", major),
-                ("gitMinor", minor),
-                ("gitTreeState", "clean"),
-                ("gitCommit", version.as_str()),
-                ("buildDate", BUILD_DATE),
-            ] {
-                linker.push_str(&format!(" -X {package}.{name}={value}"));
-            }
+    if let Some(stamped) = module.stamp.module() {
+        for variable in module.stamp.variables(&version(source, stamped)?) {
+            linker.push_str(" -X ");
+            linker.push_str(&variable);
         }
     }
     Ok(vec![
@@ -219,16 +211,12 @@ fn flags(module: &Module, source: &Path) -> Result<Vec<String>, Error> {
     ])
 }
 
-/// The version in go.mod's line `k8s.io/kubernetes vX.Y.Z`.
-fn kubernetes_version(go_mod: &str) -> Option<String> {
-    go_mod.lines().find_map(|line| {
-        let line = line.trim().trim_start_matches("require ");
-        let version = line
-            .strip_prefix("k8s.io/kubernetes v")?
-            .split_whitespace()
-            .next()?;
-        (version.split('.').count() == 3).then(|| format!("v{version}"))
-    })
+/// The version of `module` that the go.mod in the folder `source` requires.
+pub(super) fn version(source: &Path, module: &'static str) -> Result<String, Error> {
+    let path = source.join("go.mod");
+    let go_mod = read(&path)?;
+    required_version(&String::from_utf8_lossy(&go_mod), module)
+        .ok_or(Error::NoVersion { path, module })
 }
 
 /// Everything that could change a binary, as a name.
@@ -257,6 +245,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::programs::CLOUDNATIVE_PG;
     use super::*;
 
     #[test]
@@ -282,16 +271,14 @@ mod tests {
     }
 
     #[test]
-    fn the_stamp_is_the_version_that_go_mod_requires() {
-        let go_mod = "replace k8s.io/api => k8s.io/api v0.37.1\n\tk8s.io/kubernetes v1.37.1\n";
-        assert_eq!(kubernetes_version(go_mod), Some("v1.37.1".to_owned()));
-        assert_eq!(kubernetes_version("k8s.io/kubernetes/x v1.37.1"), None);
-        let source = Path::new(TOOLS).join("kubernetes");
-        let flags = flags(&MODULES[0], &source).unwrap().join(" ");
-        assert!(
-            flags.contains("k8s.io/client-go/pkg/version.gitMinor=37"),
-            "{flags}"
-        );
+    fn a_binary_is_stamped_with_what_go_mod_requires() {
+        for (module, variable) in [
+            (&MODULES[0], "k8s.io/client-go/pkg/version.gitMinor=37"),
+            (&CLOUDNATIVE_PG, "pkg/versions.buildVersion=1.30.0"),
+        ] {
+            let flags = flags(module, &Path::new(TOOLS).join(module.name)).unwrap();
+            assert!(flags.join(" ").contains(variable), "{flags:?}");
+        }
     }
 
     #[test]
@@ -304,7 +291,7 @@ mod tests {
 
     #[test]
     fn every_program_of_go_mod_is_built() {
-        for module in &MODULES {
+        for module in MODULES.iter().chain([&CLOUDNATIVE_PG]) {
             let go_mod = Path::new(TOOLS).join(module.name).join("go.mod");
             let text = fs::read_to_string(&go_mod).unwrap();
             for (program, package) in module.programs {

@@ -4,9 +4,12 @@
 //! that somebody else provides (`TEST_ASSET_KUBE_APISERVER`, `KUBEBUILDER_ASSETS`) wins.
 
 mod go;
+mod operator;
 mod programs;
+mod stamp;
 
 pub(crate) use go::Error;
 pub(crate) use go::{Go, build, find_go};
+pub(crate) use operator::{Operator, build as build_operator};
 pub(crate) use programs::Programs;
 pub(crate) use programs::needs_build;

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::stamp::Stamp;
+
 /// A Go module below `tests/tools` and the programs that are built from it.
 #[derive(Debug)]
 pub(super) struct Module {
@@ -15,6 +17,8 @@ pub(super) struct Module {
     /// Program and package, in the order in which they are built: the small ones first, so that
     /// a broken set-up shows early.
     pub(super) programs: &'static [(&'static str, &'static str)],
+    /// Where its binaries keep their version.
+    pub(super) stamp: Stamp,
 }
 
 pub(super) const MODULES: [Module; 2] = [
@@ -32,12 +36,24 @@ pub(super) const MODULES: [Module; 2] = [
             ("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
             ("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"),
         ],
+        stamp: Stamp::Kubernetes,
     },
     Module {
         name: "coredns",
         programs: &[("coredns", "github.com/coredns/coredns")],
+        stamp: Stamp::None,
     },
 ];
+
+/// The operator of CloudNativePG, built for the first story that plays on it.
+pub(super) const CLOUDNATIVE_PG: Module = Module {
+    name: "cloudnative-pg",
+    programs: &[(
+        "manager",
+        "github.com/cloudnative-pg/cloudnative-pg/cmd/manager",
+    )],
+    stamp: Stamp::CloudNativePg,
+};
 
 /// Where each program of a lab is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

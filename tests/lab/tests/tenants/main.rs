@@ -1,5 +1,6 @@
 //! The cast that all stories share, checked by itself on the lab.
 
 mod administrators;
+mod clusters;
 mod databases;
 mod snapshots;
