@@ -17,7 +17,7 @@ done
 if [ ! -e "$volume/.initialized" ]; then
     rm -rf "$PGDATA"
     initdb --username=postgres --encoding=UTF8 --locale=C --auth=reject \
-        --no-sync --no-instructions >/dev/null
+        --no-sync >/dev/null
     cp "$scripts/pg_hba.conf" "$scripts/pg_ident.conf" "$PGDATA"
     cat "$scripts/postgresql.conf" >>"$PGDATA/postgresql.conf"
 

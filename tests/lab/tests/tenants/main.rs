@@ -3,4 +3,5 @@
 mod administrators;
 mod clusters;
 mod databases;
+mod majors;
 mod snapshots;
