@@ -3,7 +3,7 @@
 //! - [`Cluster`]: a connection to one API server as one user; typed reads and writes, each error
 //!   naming what was tried.
 //! - [`Access`], [`Identity`], [`Verdict`]: what may be done, asked before it is done.
-//! - [`PortForward`]: a byte stream to a port of a pod.
+//! - [`PodStream`]: a byte stream to a port of a pod, or to a program in one.
 //! - [`api`]: the types of the API.
 //!
 //! Where the kube crate differs from kubectl, it is made to agree here, once: a credential plugin
@@ -16,7 +16,9 @@ mod client;
 mod credential;
 mod error;
 mod exchange;
+mod exec;
 mod object;
+mod pod_stream;
 mod port_forward;
 mod rules;
 mod transport;
@@ -28,4 +30,4 @@ pub use access::{Access, Identity, Verdict};
 pub use client::{Cluster, Trace};
 pub use error::{Attempt, Error};
 pub use object::{Creation, Object, WriteMode};
-pub use port_forward::PortForward;
+pub use pod_stream::{PodStream, ProgramError};

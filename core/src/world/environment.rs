@@ -60,6 +60,14 @@ pub const VARIABLES: &[Variable] = &[
         purpose: "inside a pod: the namespace to work in, instead of the service account's",
     },
     Variable {
+        name: "XDG_CACHE_HOME",
+        purpose: "where files lie that can be made again, instead of .cache in HOME",
+    },
+    Variable {
+        name: "DATALAB_RELAY_IMAGE",
+        purpose: "image of the relay pod that connects from outside the cluster; --relay-image wins",
+    },
+    Variable {
         name: "DATALAB_DISPLAY_NAME",
         purpose: "how help pages spell the command; set by the dispatcher",
     },
@@ -105,5 +113,18 @@ impl Environment {
     /// The user's home directory.
     pub fn home(&self) -> Option<PathBuf> {
         self.get("HOME").map(PathBuf::from)
+    }
+
+    /// Where the suite keeps files that can be made again at any time.
+    ///
+    /// <https://specifications.freedesktop.org/basedir-spec/latest/>
+    pub fn cache(&self) -> Option<PathBuf> {
+        let base = self
+            .get("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            // The specification has relative paths ignored.
+            .filter(|path| path.is_absolute())
+            .or_else(|| Some(self.home()?.join(".cache")))?;
+        Some(base.join("kubectl-datalab"))
     }
 }

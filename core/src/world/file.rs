@@ -1,5 +1,6 @@
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -13,6 +14,51 @@ pub struct FileError {
     pub path: PathBuf,
     /// What the operating system says.
     pub source: io::Error,
+}
+
+/// A file that could not be written.
+#[derive(Debug, Error)]
+#[error("cannot write {}", path.display())]
+pub struct WriteError {
+    /// The file.
+    pub path: PathBuf,
+    /// What the operating system says.
+    pub source: io::Error,
+}
+
+/// Writes a file that is there whole or not at all, with the folders above it; others may read
+/// neither. What another process wrote there at the same moment is replaced, or replaces this.
+///
+/// # Errors
+/// [`WriteError`], with the path.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), WriteError> {
+    let failed = |source| WriteError {
+        path: path.to_owned(),
+        source,
+    };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(failed)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    let unfinished = folder.join(name);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&unfinished).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)
+    });
+    written.map_err(|source| {
+        // The error of the write is the one to tell; what is left is a file of no use.
+        let _ = fs::remove_file(&unfinished);
+        failed(source)
+    })
 }
 
 /// Reads a whole file.

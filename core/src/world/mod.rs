@@ -1,5 +1,5 @@
 //! All that a program may touch outside itself: environment, clock, files, streams, terminal,
-//! random bytes, signals and child processes.
+//! sockets, random bytes, signals and child processes.
 //!
 //! [`World::real`] is the machine; [`World::test`] is a closed one for unit tests: an environment
 //! of its own, a clock that stands still, counted "random" bytes and streams that are kept.
@@ -7,6 +7,7 @@
 mod environment;
 mod file;
 mod process;
+mod socket;
 mod streams;
 
 use std::sync::Arc;
@@ -14,8 +15,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use environment::{Environment, VARIABLES, Variable};
-pub use file::{FileError, read_file, read_text};
-pub use process::{ChildError, ChildOutput, Interrupt, Program};
+pub use file::{FileError, WriteError, read_file, read_text, write_whole};
+pub use process::{Child, ChildError, ChildOutput, Interrupt, Program};
+pub use socket::{DialError, LocalListener};
 pub use streams::{Captured, Streams};
 
 /// All that a program may touch; see the [module](self).

@@ -160,6 +160,73 @@ impl Program {
     }
 }
 
+/// A command that runs beside us, with our own standard streams.
+#[derive(Debug)]
+pub struct Child {
+    child: tokio::process::Child,
+    program: OsString,
+    /// Ctrl-C reaches the whole foreground group of a terminal: the child has it already.
+    on_terminal: bool,
+}
+
+impl Child {
+    /// Waits for its end, however long it takes; returns its exit code, or 128 and the number of
+    /// the signal that ended it, as a shell does. Signals that would end us are the child's: it
+    /// decides whether to stop, psql's Ctrl-C for instance ends a query only.
+    ///
+    /// # Errors
+    /// [`ChildError`]: the operating system does not tell.
+    pub async fn wait(mut self) -> Result<u8, ChildError> {
+        let program = self.program.clone();
+        self.end()
+            .await
+            .map_err(|source| ChildError { program, source })
+    }
+
+    #[cfg(unix)]
+    async fn end(&mut self) -> io::Result<u8> {
+        use std::os::unix::process::ExitStatusExt;
+
+        use nix::sys::signal::Signal;
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        loop {
+            let passed_on = tokio::select! {
+                status = self.child.wait() => {
+                    let status = status?;
+                    let code = status.code().or_else(|| Some(128 + status.signal()?));
+                    return Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1));
+                }
+                _ = interrupt.recv() => Signal::SIGINT,
+                _ = terminate.recv() => Signal::SIGTERM,
+                _ = hang_up.recv() => Signal::SIGHUP,
+            };
+            if passed_on == Signal::SIGINT && self.on_terminal {
+                continue;
+            }
+            if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
+                // Only a child that has ended by itself cannot be told.
+                let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), passed_on);
+            }
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn end(&mut self) -> io::Result<u8> {
+        loop {
+            tokio::select! {
+                status = self.child.wait() => {
+                    return Ok(status?.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1));
+                }
+                signal = tokio::signal::ctrl_c() => signal?,
+            }
+        }
+    }
+}
+
 impl super::World {
     /// A program, with this world's environment.
     pub fn program(&self, program: &OsStr) -> Program {
@@ -212,6 +279,33 @@ impl super::World {
         Err(ChildError {
             program: program.to_owned(),
             source,
+        })
+    }
+
+    /// Starts a command that runs beside us, as [`World::become_command`](Self::become_command)
+    /// has it.
+    ///
+    /// # Errors
+    /// [`ChildError`]: nothing was started.
+    pub fn start_command<'a>(
+        &self,
+        program: &OsStr,
+        arguments: &[OsString],
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+        without: &[&str],
+    ) -> Result<Child, ChildError> {
+        let mut command = tokio::process::Command::new(program);
+        for name in without {
+            command.env_remove(name);
+        }
+        let started = command.args(arguments).envs(variables).spawn();
+        Ok(Child {
+            child: started.map_err(|source| ChildError {
+                program: program.to_owned(),
+                source,
+            })?,
+            program: program.to_owned(),
+            on_terminal: self.streams.talk_is_terminal(),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use datalab_core::cluster::{Error, PortForward};
+use datalab_core::cluster::{Error, PodStream};
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
@@ -25,7 +25,7 @@ async fn open(socket: &mut Socket) {
 }
 
 /// A pod whose port does what the closure does with the opened socket.
-async fn forward<F>(serve: impl Fn(Socket) -> F + Clone + Send + Sync + 'static) -> PortForward
+async fn forward<F>(serve: impl Fn(Socket) -> F + Clone + Send + Sync + 'static) -> PodStream
 where
     F: Future<Output = ()> + Send + 'static,
 {

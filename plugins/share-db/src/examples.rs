@@ -8,7 +8,7 @@ pub(crate) fn of_all() -> String {
   {{command}} postgres --with user-x             # user-x may read, for 30 days
   {{command}} list                               # who has what, and does it hold
   {{command}} revoke postgres --with user-x      # take it back
-  {{command}} connect user-me/postgresql-951239  # the colleague, in a pod
+  {{command}} connect user-me/postgresql-951239  # the colleague, anywhere
 
 {}",
         cli::EXIT_CODES
@@ -45,6 +45,8 @@ Examples:
   {command} connect user-me/postgresql-951239
   {command} connect user-me/postgresql-951239 -- psql -c 'select 1'
   {command} connect user-me/postgresql-951239 -- python report.py
+  {command} connect user-me/postgresql-951239 --listen --port 5433
   eval \"$({command} connect user-me/postgresql-951239 --print env)\"
 
-The command's own exit code is passed through; 125 says that it was not started.";
+From outside the cluster a running pod of yours carries the connection, a notebook say; where none
+can, a relay pod does, which ends with the command. The command's own exit code is passed through; 125 says that it was not started.";

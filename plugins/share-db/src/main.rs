@@ -14,6 +14,7 @@ mod list;
 mod network;
 mod outcome;
 mod postgres;
+mod relay;
 mod revoke;
 mod share;
 

@@ -59,7 +59,7 @@ enum Verb {
     /// Take shares back: cut the sessions, remove the login, its privileges and all objects
     #[command(after_help = examples::REVOKE)]
     Revoke(RevokeArgs),
-    /// Use a database that was shared with you, from a pod of your namespace
+    /// Use a database that was shared with you, from a pod of the cluster or from your own machine
     #[command(after_help = examples::CONNECT)]
     Connect(ConnectArgs),
 }
@@ -120,9 +120,9 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
             let failed_early = request.failure_kind();
             shell.run_raw(async {
                 let connected = async { connect(&desk().await?, &request).await }.await;
-                connected.map_err(|failure| match failed_early {
-                    Some(kind) => failure.with_kind(kind),
-                    None => failure,
+                connected.map_err(|failure| match (failed_early, failure.kind()) {
+                    (_, Kind::Interrupted | Kind::Terminated) | (None, _) => failure,
+                    (Some(kind), _) => failure.with_kind(kind),
                 })
             })
         }

@@ -13,6 +13,7 @@
 
 mod converge;
 mod facts;
+mod handshake;
 mod held;
 mod lock;
 mod login;
@@ -26,6 +27,7 @@ mod withdraw;
 
 pub(crate) use converge::{Change, ConvergeError, Converged, Elsewhere, converge};
 pub(crate) use facts::{DatabaseFact, Facts, default_schemas, schemas, shared_logins};
+pub(crate) use handshake::{Encryption, try_login};
 pub(crate) use lock::{LockError, ShareLock};
 pub(crate) use login::{Login, LoginState};
 pub(crate) use privilege::{Access, Terms};

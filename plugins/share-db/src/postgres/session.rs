@@ -6,9 +6,12 @@ use datalab_core::{
 };
 use thiserror::Error;
 use tokio::time::timeout;
-use tokio_postgres::{Client, Config, NoTls, config::SslMode, error::SqlState};
+use tokio_postgres::{Client, error::SqlState};
 
-use super::{Statement, tls};
+use super::{
+    Statement,
+    handshake::{Encryption, config, log_in},
+};
 
 /// How long a login may take: a server under load answers in less, a dead one never does.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
@@ -60,7 +63,7 @@ pub(crate) enum LoginError {
     NotReady { source: ServerError },
     #[error("the server did not answer a login within {} s", LOGIN_TIMEOUT.as_secs())]
     TimedOut,
-    #[error("TLS cannot be set up")]
+    #[error("TLS with the server failed")]
     Tls { source: rustls::Error },
     #[error("the connection to the server failed")]
     Broken { source: ServerError },
@@ -97,10 +100,11 @@ impl Server {
         credential: &Credential,
         database: &str,
     ) -> Result<Session, LoginError> {
-        match self.attempt(credential, database, SslMode::Disable).await {
+        match self.attempt(credential, database, Encryption::Off).await {
             // Raised by ClientAuthentication for a pg_hba.conf that has hostssl lines only.
-            Err(LoginError::Refused { source, .. }) if wants_encryption(&source.0) => {
-                self.attempt(credential, database, SslMode::Require).await
+            Err(error) if error.wants_encryption() => {
+                self.attempt(credential, database, Encryption::WithAnyone)
+                    .await
             }
             other => other,
         }
@@ -110,46 +114,20 @@ impl Server {
         &self,
         credential: &Credential,
         database: &str,
-        ssl: SslMode,
+        encryption: Encryption<'_>,
     ) -> Result<Session, LoginError> {
         let stream = self
             .cluster
             .port_forward(&self.namespace, &self.pod, self.port)
             .await?;
-        let mut config = Config::new();
-        config
-            .user(&credential.user)
-            .password(credential.password.expose())
-            .dbname(database)
-            .application_name("kubectl-datalab-share-db")
-            .options(format!(
-                "-c search_path=pg_catalog -c statement_timeout={} -c idle_in_transaction_session_timeout={}",
-                STATEMENT_TIMEOUT.as_millis(),
-                STATEMENT_TIMEOUT.as_millis()
-            ))
-            .ssl_mode(ssl);
-        let refused = |source| LoginError::from_server(credential, database, source);
-        let client = if ssl == SslMode::Disable {
-            let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(refused)?;
-            drop(tokio::spawn(connection));
-            client
-        } else {
-            let mut tls = tls::inside_the_forward().map_err(|source| LoginError::Tls { source })?;
-            let connector =
-                <_ as tokio_postgres::tls::MakeTlsConnect<cluster::PortForward>>::make_tls_connect(
-                    &mut tls,
-                    "localhost",
-                )
-                .map_err(|_| LoginError::Tls {
-                    source: rustls::Error::General("the server's name is refused".into()),
-                })?;
-            let (client, connection) = config
-                .connect_raw(stream, connector)
-                .await
-                .map_err(refused)?;
-            drop(tokio::spawn(connection));
-            client
-        };
+        let mut config = config(credential, database);
+        config.options(format!(
+            "-c search_path=pg_catalog -c statement_timeout={} -c idle_in_transaction_session_timeout={}",
+            STATEMENT_TIMEOUT.as_millis(),
+            STATEMENT_TIMEOUT.as_millis()
+        ));
+        let (client, task) = log_in(stream, config, credential, database, encryption).await?;
+        drop(task);
         Ok(Session {
             client,
             database: database.to_owned(),
@@ -191,7 +169,11 @@ impl Session {
 }
 
 impl LoginError {
-    fn from_server(credential: &Credential, database: &str, source: tokio_postgres::Error) -> Self {
+    pub(super) fn from_server(
+        credential: &Credential,
+        database: &str,
+        source: tokio_postgres::Error,
+    ) -> Self {
         let code = source.code().cloned();
         let source = ServerError(source);
         match code {
@@ -214,6 +196,11 @@ impl LoginError {
             }
             _ => Self::Broken { source },
         }
+    }
+
+    /// Whether the server lets nobody in without TLS.
+    pub(crate) fn wants_encryption(&self) -> bool {
+        matches!(self, Self::Refused { source, .. } if wants_encryption(&source.0))
     }
 
     /// Whether the server knew the login and said no.

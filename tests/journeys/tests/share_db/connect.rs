@@ -222,7 +222,8 @@ fn each_way_of_not_connecting_says_which() {
     assert!(closed.contains(db.host()), "{closed}");
 
     // From a laptop there is no way in by name.
-    let here = share_db(&x, &format!("connect {share} -- true")).fails_with(125);
+    let by_name = format!("connect {share} --via direct -- true");
+    let here = share_db(&x, &by_name).fails_with(125);
     assert!(here.contains("not a pod of the cluster"), "{here}");
 
     // Revoked: to the colleague it looks like one that never was, and the message says so.

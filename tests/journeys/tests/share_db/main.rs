@@ -13,6 +13,7 @@ mod forms;
 mod hostile;
 mod idempotence;
 mod isolation;
+mod laptop;
 mod listing;
 mod lock;
 mod other_layout;

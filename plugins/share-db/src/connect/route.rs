@@ -1,0 +1,266 @@
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use data_encoding::HEXLOWER;
+use datalab_core::report::{Failure, Kind};
+use tokio::{sync::Mutex, time::sleep};
+
+use super::{
+    ConnectRequest,
+    endpoint::Endpoint,
+    login::SharedLogin,
+    proof::{Unproven, not_let_in, prove},
+};
+use crate::{
+    desk::Desk,
+    relay::{self, Address, Carrier, DEFAULT_IMAGE, Stream, own_pods},
+};
+
+/// How many of one's own pods are tried: the third that has no shell is no bad luck any more.
+const PODS_TRIED: usize = 3;
+
+/// How long a new connection is tried again before its client is told: a failover takes seconds.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The pause between two tries.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Random bytes in the name of a relay.
+const SUFFIX_BYTES: usize = 4;
+
+/// Which way to take to the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Via {
+    /// The cluster's network
+    Direct,
+    /// A running pod of one's own
+    Pod,
+    /// A relay pod
+    Relay,
+}
+
+/// The way to the database that is in use, and how another is found when it ends.
+pub(super) struct Route<'a> {
+    desk: &'a Desk<'a>,
+    request: &'a ConnectRequest,
+    login: &'a SharedLogin,
+    endpoint: &'a Endpoint,
+    carrier: RefCell<Option<Rc<Carrier>>>,
+    choosing: Mutex<()>,
+    /// Jobs to take away at the end.
+    made: RefCell<Vec<String>>,
+}
+
+impl<'a> Route<'a> {
+    pub(super) fn new(
+        desk: &'a Desk<'a>,
+        request: &'a ConnectRequest,
+        login: &'a SharedLogin,
+        endpoint: &'a Endpoint,
+    ) -> Self {
+        Self {
+            desk,
+            request,
+            login,
+            endpoint,
+            carrier: RefCell::new(None),
+            choosing: Mutex::new(()),
+            made: RefCell::default(),
+        }
+    }
+
+    /// Finds a way on which the share's login is let in.
+    ///
+    /// # Errors
+    /// There is none, or the server refuses the login.
+    pub(super) async fn choose(&self) -> Result<Rc<Carrier>, Failure> {
+        let chosen = Rc::new(self.first_that_works().await?);
+        if !matches!(*chosen, Carrier::Direct) {
+            let name = chosen.name(self.desk.namespace());
+            self.desk.note(&format!("connected through {name}"));
+        }
+        *self.carrier.borrow_mut() = Some(Rc::clone(&chosen));
+        Ok(chosen)
+    }
+
+    async fn first_that_works(&self) -> Result<Carrier, Failure> {
+        let ConnectRequest { via, pod, .. } = self.request;
+        let via = pod.as_ref().map(|_| Via::Pod).or(*via);
+        let mut passed_over = Vec::new();
+        if via.is_none_or(|via| via == Via::Direct) {
+            match self.prove(Carrier::Direct).await {
+                Ok(carrier) => return Ok(carrier),
+                Err(Unproven::NotLetIn(error)) => return Err(not_let_in(error, self.login)),
+                // What does not answer inside the cluster is closed, or down, to all its pods.
+                Err(Unproven::NotReached(failure)) if via.is_some() || self.is_in_a_pod() => {
+                    return Err(failure);
+                }
+                Err(Unproven::NotReached(_)) => {}
+                Err(Unproven::Unfit(why)) => {
+                    passed_over.push(format!("{why}: this is not a pod of the cluster"));
+                }
+            }
+        }
+        if via.is_none_or(|via| via == Via::Pod) {
+            let name = pod.as_ref().map(|name| name.as_str());
+            let pods = match own_pods(&self.desk.cluster, self.desk.namespace(), name).await {
+                Ok(pods) => pods,
+                Err(failure) if via.is_some() => return Err(failure),
+                Err(failure) => {
+                    passed_over.push(failure.problem().to_owned());
+                    Vec::new()
+                }
+            };
+            for pod in pods.into_iter().take(PODS_TRIED) {
+                let name = pod.name().to_owned();
+                match self.prove(Carrier::Pod(pod)).await {
+                    Ok(carrier) => return Ok(carrier),
+                    Err(Unproven::NotLetIn(error)) => return Err(not_let_in(error, self.login)),
+                    Err(Unproven::NotReached(failure)) => {
+                        return Err(failure.detail(format!("tried from pod {name}")));
+                    }
+                    Err(Unproven::Unfit(why)) => passed_over.push(format!("pod {name}: {why}")),
+                }
+            }
+        }
+        if via.is_none_or(|via| via == Via::Relay) {
+            let carrier = Carrier::Relay(self.start_relay().await?);
+            return match self.prove(carrier).await {
+                Ok(carrier) => Ok(carrier),
+                Err(Unproven::NotLetIn(error)) => Err(not_let_in(error, self.login)),
+                Err(Unproven::NotReached(failure)) => {
+                    Err(failure.detail("tried from a relay pod, which was removed again"))
+                }
+                Err(Unproven::Unfit(why)) => Err(Failure::new(Kind::Failed, why)),
+            };
+        }
+        Err(passed_over
+            .into_iter()
+            .fold(self.no_way(via), Failure::detail))
+    }
+
+    fn no_way(&self, via: Option<Via>) -> Failure {
+        let namespace = self.desk.namespace();
+        let failure = Failure::new(
+            Kind::NotFound,
+            match via {
+                Some(Via::Direct) => format!(
+                    "the name {} is not known here: this is not a pod of the cluster",
+                    self.login.host
+                ),
+                _ => format!("no running pod of namespace {namespace} can carry the connection"),
+            },
+        );
+        match via {
+            Some(Via::Direct) => failure.next("the same command without --via direct"),
+            _ => failure
+                .detail("a pod needs python3 or bash for it; Jobs' pods are not asked")
+                .next(format!("kubectl get pods -n {namespace}"))
+                .next("the same command with --via relay"),
+        }
+    }
+
+    fn is_in_a_pod(&self) -> bool {
+        let environment = self.desk.world.environment();
+        environment.get("KUBERNETES_SERVICE_HOST").is_some()
+    }
+
+    async fn prove(&self, carrier: Carrier) -> Result<Carrier, Unproven> {
+        prove(self.desk.world, &carrier, self.login, self.endpoint).await?;
+        Ok(carrier)
+    }
+
+    async fn start_relay(&self) -> Result<relay::RelayPod, Failure> {
+        let mut suffix = [0; SUFFIX_BYTES];
+        self.desk.world.fill_random(&mut suffix).map_err(|error| {
+            Failure::new(Kind::Failed, "a relay cannot be named").caused_by(&error)
+        })?;
+        let name = format!("share-db-relay-{}", HEXLOWER.encode(&suffix));
+        let image = self
+            .request
+            .relay_image
+            .as_deref()
+            .or_else(|| self.desk.world.environment().text("DATALAB_RELAY_IMAGE"))
+            .unwrap_or(DEFAULT_IMAGE);
+        self.desk.note(&format!(
+            "starting relay pod of job {name} in {}, until this command ends",
+            self.desk.namespace()
+        ));
+        self.made.borrow_mut().push(name.clone());
+        let (cluster, namespace) = (&self.desk.cluster, self.desk.namespace());
+        relay::start(cluster, namespace, &name, image, &self.address()).await
+    }
+
+    fn address(&self) -> Address {
+        Address {
+            host: self.login.host.clone(),
+            port: self.login.port,
+        }
+    }
+
+    /// Serves one local connection to its end. As long as the server has not answered, what the
+    /// client has said is said again on a new stream: a database between two primaries, or a
+    /// carrier that ended since, costs the client some seconds and nothing else.
+    pub(super) async fn serve(&self, mut local: impl Stream) -> Result<(), Failure> {
+        let mut session = super::session::Session::new(&mut local);
+        let mut begun = Instant::now();
+        loop {
+            let carrier = self.carrier.borrow().clone();
+            let Some(carrier) = carrier else {
+                return Ok(());
+            };
+            let why = match carrier.open(self.desk.world, &self.address()).await {
+                Ok(stream) => match session.carry(stream).await {
+                    Ok(()) => return Ok(()),
+                    Err(unanswered) => unanswered.to_string(),
+                },
+                Err(error) => error.to_string(),
+            };
+            if !carrier.is_alive().await {
+                self.renew(&carrier).await?;
+                begun = Instant::now();
+            } else if begun.elapsed() + PAUSE > PATIENCE {
+                return Err(Failure::new(
+                    Kind::Unreachable,
+                    format!("{}:{} does not answer", self.login.host, self.login.port),
+                )
+                .detail(why));
+            } else {
+                sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// Finds another way, unless somebody has since the old one was handed out.
+    async fn renew(&self, old: &Rc<Carrier>) -> Result<(), Failure> {
+        let _one_at_a_time = self.choosing.lock().await;
+        let is_current = self
+            .carrier
+            .borrow()
+            .as_ref()
+            .is_some_and(|current| Rc::ptr_eq(current, old));
+        if is_current {
+            let gone = old.name(self.desk.namespace());
+            self.desk.note(&format!("{gone} has ended"));
+            self.choose().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes away what was made for this way.
+    pub(super) async fn end(&self) {
+        drop(self.carrier.borrow_mut().take());
+        let made = self.made.take();
+        let (cluster, namespace) = (&self.desk.cluster, self.desk.namespace());
+        for job in made {
+            if let Err(error) = relay::remove(cluster, namespace, &job).await {
+                self.desk.note(&format!(
+                    "the relay could not be removed ({error}); it ends by itself within a minute, or: kubectl delete job {job} -n {namespace}"
+                ));
+            }
+        }
+    }
+}
