@@ -1,6 +1,7 @@
 //! The colleague's side from outside the cluster: a kubeconfig, psql, and no way to any pod's network.
 
 mod carriers;
+mod lost;
 mod relay;
 
 use std::path::PathBuf;
