@@ -16,6 +16,7 @@ mod isolation;
 mod laptop;
 mod listing;
 mod lock;
+mod majors;
 mod other_layout;
 mod secrets;
 mod share;
