@@ -68,6 +68,10 @@ pub const VARIABLES: &[Variable] = &[
         purpose: "image of the relay pod that connects from outside the cluster; --relay-image wins",
     },
     Variable {
+        name: "DATALAB_OPERATOR_NAMESPACE",
+        purpose: "share-db: where CloudNativePG's operator runs; --operator-namespace wins",
+    },
+    Variable {
         name: "DATALAB_DISPLAY_NAME",
         purpose: "how help pages spell the command; set by the dispatcher",
     },

@@ -1,7 +1,5 @@
 //! `list`: the shares of a namespace, and whether they still are what they were made as.
 
-use std::collections::BTreeMap;
-
 use datalab_core::{
     cluster::api::api::{
         core::v1::{Pod, Secret as SecretObject},
@@ -121,18 +119,19 @@ struct Network {
 }
 
 fn network_of(database: &Database, pods: &[Pod], policies: &[NetworkPolicy]) -> Network {
-    let selected = |labels: &BTreeMap<String, String>| {
-        database
-            .selector
-            .iter()
-            .all(|(key, value)| labels.get(key) == Some(value))
-    };
-    let labels = pods
+    let pod = pods
         .iter()
-        .filter_map(|pod| pod.metadata.labels.clone())
-        .find(selected)
+        .find(|pod| database.is_primary(pod))
+        .or_else(|| pods.iter().find(|pod| database.is_instance(pod)));
+    let labels = match pod.and_then(|pod| pod.metadata.labels.clone()) {
+        Some(labels) => labels,
         // Without a pod, the labels that any pod of the Service has are the best there is.
-        .unwrap_or_else(|| database.selector.clone());
+        None => {
+            let mut labels = database.instance_labels();
+            labels.extend(database.selector.clone());
+            labels
+        }
+    };
     let port = database.pod_port();
     let of = |policies: &[NetworkPolicy]| network::exposure(policies, &labels, &port);
     Network {
@@ -268,8 +267,8 @@ async fn ask(
     shares: &mut Vec<ListedShare>,
 ) -> Result<(), Failure> {
     let named = request.superuser_secret.as_ref();
-    let (server, superuser) = catalogue::administered(&desk.cluster, database, named).await?;
-    let session = server.login(&superuser, "postgres").await?;
+    let superuser = catalogue::administered(&desk.cluster, database, named).await?;
+    let session = superuser.session("postgres").await?;
     for record in records
         .iter()
         .filter(|record| record.identity.database == database.name)

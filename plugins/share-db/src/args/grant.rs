@@ -3,7 +3,9 @@ use std::time::Duration;
 use clap::Args;
 use datalab_core::{
     cli::{ConfirmArgs, DryRunArgs},
-    words::{Lifetime, Namespace, ObjectName, Subject},
+    report::{Failure, Kind},
+    words::{Lifetime, NameError, Namespace, ObjectName, Subject},
+    world::Environment,
 };
 use jiff::Timestamp;
 
@@ -12,6 +14,9 @@ use crate::{
     grant::{self, ExpiryAsked, GrantRequest},
     postgres::Access,
 };
+
+/// Stands for `--operator-namespace`, which wins.
+const OPERATOR_NAMESPACE: &str = "DATALAB_OPERATOR_NAMESPACE";
 
 /// How long a share lives when nothing is said: long enough for a project, short enough to be
 /// forgotten safely.
@@ -70,6 +75,10 @@ pub(super) struct GrantArgs {
     /// Close a database that the whole cluster reaches: only its namespace and its shares stay
     #[arg(long)]
     isolate: bool,
+    /// Where the operator of a CloudNativePG database runs, for --isolate to let it in; or
+    /// DATALAB_OPERATOR_NAMESPACE
+    #[arg(long, value_name = "NAMESPACE")]
+    operator_namespace: Option<Namespace>,
     /// Secret with the superuser's username and password, if the catalogue made none
     #[arg(long, value_name = "SECRET")]
     superuser_secret: Option<ObjectName>,
@@ -98,7 +107,9 @@ impl WaitArgs {
 }
 
 impl GrantArgs {
-    pub(super) fn into_request(self) -> GrantRequest {
+    /// # Errors
+    /// A variable of the environment is no value for the flag that it stands for.
+    pub(super) fn into_request(self, environment: &Environment) -> Result<GrantRequest, Failure> {
         let Self {
             database,
             with,
@@ -112,6 +123,7 @@ impl GrantArgs {
             renew,
             connection_limit,
             isolate,
+            operator_namespace,
             superuser_secret,
             wait,
             dry_run:
@@ -123,7 +135,7 @@ impl GrantArgs {
         } = self;
         schema.sort();
         schema.dedup();
-        GrantRequest {
+        Ok(GrantRequest {
             wanted: database,
             with,
             subjects: subject,
@@ -138,12 +150,31 @@ impl GrantArgs {
             renew,
             connection_limit: (connection_limit > 0).then_some(connection_limit),
             isolate,
+            operator_namespace: match operator_namespace {
+                Some(namespace) => Some(namespace),
+                None => operator_in(environment)?,
+            },
             superuser_secret,
             patience: wait.patience(),
             dry_run,
             confirm,
-        }
+        })
     }
+}
+
+/// The operator's namespace by the environment.
+fn operator_in(environment: &Environment) -> Result<Option<Namespace>, Failure> {
+    let Some(value) = environment.get(OPERATOR_NAMESPACE) else {
+        return Ok(None);
+    };
+    let value = value.to_string_lossy();
+    value.parse().map(Some).map_err(|error: NameError| {
+        Failure::new(Kind::Usage, format!("{OPERATOR_NAMESPACE}: {error}"))
+            .state("nothing was changed")
+            .next(format!(
+                "unset {OPERATOR_NAMESPACE}, and name it with --operator-namespace"
+            ))
+    })
 }
 
 /// A date (its first moment, UTC) or a moment.

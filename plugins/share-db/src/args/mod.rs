@@ -90,9 +90,9 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
     match verb {
         Verb::Grant(args) => {
             let differs = args.dry_run.exit_code.then_some(Kind::Differs);
-            let request = args.into_request();
             shell.run(
                 async {
+                    let request = args.into_request(world.environment())?;
                     let done = crate::grant::grant(&desk().await?, &request).await?;
                     Ok(Granted::new(&name, &request, done))
                 },

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use datalab_core::{
     cluster::api::{
-        api::core::v1::{Service, ServicePort},
+        api::core::v1::{Pod, Service, ServicePort},
         apimachinery::pkg::{apis::meta::v1::Time, util::intstr::IntOrString},
     },
     words::Namespace,
@@ -12,6 +12,17 @@ use super::PodPort;
 
 /// PostgreSQL's own port, as registered.
 pub(crate) const POSTGRES_PORT: i32 = 5432;
+
+/// The label of everything that belongs to one Cluster of CloudNativePG; its jobs have it as well.
+///
+/// <https://cloudnative-pg.io/documentation/current/labels_annotations/>
+const CLUSTER: &str = "cnpg.io/cluster";
+
+/// The label that tells an instance from a job.
+const INSTANCE: (&str, &str) = ("cnpg.io/podRole", "instance");
+
+/// The label that tells the primary from a replica, and what it was called before.
+const ROLES: [&str; 2] = ["cnpg.io/instanceRole", "role"];
 
 /// Who keeps the database's pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,12 +83,10 @@ impl Database {
         {
             return None;
         }
-        let (engine, chart_name) = match selector.get("cnpg.io/cluster") {
+        let (engine, chart_name) = match selector.get(CLUSTER) {
             // The operator makes -rw, -ro and -r; only the first leads to the primary.
             Some(cluster) => {
-                let role = selector
-                    .get("cnpg.io/instanceRole")
-                    .or_else(|| selector.get("role"));
+                let role = ROLES.iter().find_map(|key| selector.get(*key));
                 if role.map(String::as_str) != Some("primary") {
                     return None;
                 }
@@ -118,15 +127,56 @@ impl Database {
         PodPort::behind(&self.target_port, self.service_port)
     }
 
-    /// The selector in the form of a request.
-    pub(crate) fn label_selector(&self) -> String {
-        let pairs: Vec<String> = self
-            .selector
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect();
+    /// The labels of the pods that policies have to select: those of the Service; or all instances
+    /// of an operator, since a replica becomes the primary, and none of its jobs.
+    pub(crate) fn instance_labels(&self) -> BTreeMap<String, String> {
+        match self.engine {
+            Engine::Chart => self.selector.clone(),
+            Engine::CloudNativePg => [(CLUSTER, self.name.as_str()), INSTANCE]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+        }
+    }
+
+    /// The pods that tell how the database is, as the selector of a request: an operator's jobs too,
+    /// and its instances whatever their role.
+    pub(crate) fn pods_selector(&self) -> String {
+        let pairs: Vec<String> = match self.engine {
+            Engine::Chart => self
+                .selector
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect(),
+            Engine::CloudNativePg => vec![format!("{CLUSTER}={}", self.name)],
+        };
         pairs.join(",")
     }
+
+    /// Whether a pod runs the server.
+    pub(crate) fn is_instance(&self, pod: &Pod) -> bool {
+        has_labels(pod, &self.instance_labels())
+    }
+
+    /// Whether the Service leads to a pod.
+    pub(crate) fn is_primary(&self, pod: &Pod) -> bool {
+        has_labels(pod, &self.selector) && self.is_instance(pod)
+    }
+
+    /// What the operator calls an instance: `primary`, `replica`, or `unhealthy` while it fails over.
+    pub(crate) fn role_of<'p>(&self, pod: &'p Pod) -> Option<&'p str> {
+        let labels = pod.metadata.labels.as_ref()?;
+        ROLES
+            .iter()
+            .find_map(|key| labels.get(*key))
+            .map(String::as_str)
+    }
+}
+
+fn has_labels(pod: &Pod, wanted: &BTreeMap<String, String>) -> bool {
+    let labels = pod.metadata.labels.as_ref();
+    wanted
+        .iter()
+        .all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
 }
 
 fn is_postgres(port: &ServicePort) -> bool {

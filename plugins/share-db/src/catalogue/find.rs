@@ -5,7 +5,7 @@ use datalab_core::{
 };
 use futures::future::try_join_all;
 
-use super::{Database, Wanted, names::names};
+use super::{Database, Wanted, friendly_name};
 
 /// The catalogue's other kinds of databases, by the port of their Services.
 const OTHER_KINDS: [(&str, i32); 7] = [
@@ -70,12 +70,13 @@ pub(crate) async fn choose(
     };
     let mut by_name: Vec<Database> = databases.iter().filter(fits).cloned().collect();
     if by_name.is_empty() {
-        let all_names =
-            try_join_all(databases.iter().map(|database| names(cluster, database))).await?;
+        let friendly = databases
+            .iter()
+            .map(|database| friendly_name(cluster, database));
         by_name = databases
             .iter()
-            .zip(&all_names)
-            .filter(|(_, names)| names.friendly_name.as_ref() == Some(name))
+            .zip(&try_join_all(friendly).await?)
+            .filter(|(_, friendly)| friendly.as_ref() == Some(name))
             .map(|(database, _)| database.clone())
             .collect();
     }
@@ -157,11 +158,10 @@ async fn listed(
     let mut failure = failure.state("nothing was changed");
     for database in &databases {
         // The list is a courtesy: a name that cannot be read is left out.
-        let friendly = names(cluster, database)
+        let friendly = friendly_name(cluster, database)
             .await
             .ok()
-            .and_then(|names| names.friendly_name);
-        let friendly = friendly
+            .flatten()
             .map(|name| format!(", called {name:?}"))
             .unwrap_or_default();
         let made = database

@@ -9,15 +9,18 @@
 mod database;
 mod find;
 mod names;
+mod patience;
 mod pod_port;
 mod primary;
+mod readiness;
 mod superuser;
 mod wanted;
 
 pub(crate) use database::{Database, Engine};
 pub(crate) use find::{all, choose, find};
-pub(crate) use names::{CatalogueNames, names};
+pub(crate) use names::{ChartNames, friendly_name};
+pub(crate) use patience::Patience;
 pub(crate) use pod_port::PodPort;
-pub(crate) use primary::{Primary, primary, wait_for_primary};
+pub(crate) use primary::{Primary, primary};
 pub(crate) use superuser::{administered, superuser};
 pub(crate) use wanted::Wanted;

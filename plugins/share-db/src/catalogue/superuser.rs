@@ -7,8 +7,8 @@ use datalab_core::{
     words::{ObjectName, Secret},
 };
 
-use super::{Database, primary};
-use crate::postgres::{Credential, Server};
+use super::{Database, Engine, primary};
+use crate::postgres::{Credential, Superuser};
 
 /// A place where charts and operators keep the superuser's password.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ pub(crate) async fn superuser(
         .next("the same command with --superuser-secret my-superuser"))
 }
 
-/// The server of a database that is up, and the superuser's credential for it.
+/// The superuser of a database that is up; not logged in yet.
 ///
 /// # Errors
 /// It has no primary, or no superuser's password is stored.
@@ -80,27 +80,33 @@ pub(crate) async fn administered(
     cluster: &Cluster,
     database: &Database,
     named: Option<&ObjectName>,
-) -> Result<(Server, Credential), Failure> {
+) -> Result<Superuser, Failure> {
     let primary = primary(cluster, database).await?;
     let (credential, _) = superuser(cluster, database, &primary.pod, named).await?;
-    Ok((primary.server(cluster, database), credential))
+    Ok(Superuser::new(
+        primary.server(cluster, database),
+        credential,
+    ))
 }
 
 fn known_places(database: &Database, pod: &Pod) -> Vec<Place> {
-    let mut places = vec![
-        // CloudNativePG, with enableSuperuserAccess.
-        Place {
-            secret: format!("{}-superuser", database.name),
-            user: User::InKey("username"),
-            password_key: "password".into(),
-        },
-        // Bitnami's chart, with auth.enablePostgresUser.
-        Place {
-            secret: database.name.clone(),
-            user: User::Named("postgres".into()),
-            password_key: "postgres-password".into(),
-        },
-    ];
+    // CloudNativePG, with enableSuperuserAccess.
+    let operators = Place {
+        secret: format!("{}-superuser", database.name),
+        user: User::InKey("username"),
+        password_key: "password".into(),
+    };
+    // Bitnami's chart, with auth.enablePostgresUser.
+    let charts = Place {
+        secret: database.name.clone(),
+        user: User::Named("postgres".into()),
+        password_key: "postgres-password".into(),
+    };
+    // Each place is a request, so the likely one comes first.
+    let mut places = match database.engine {
+        Engine::CloudNativePg => vec![operators, charts],
+        Engine::Chart => vec![charts, operators],
+    };
     places.extend(place_in_environment(pod));
     places
 }

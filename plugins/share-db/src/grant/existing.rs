@@ -10,6 +10,8 @@ use datalab_core::{
 };
 
 use crate::{
+    catalogue::Database,
+    network,
     postgres::Converged,
     share::{self, Identity, Terms},
 };
@@ -33,6 +35,33 @@ pub(crate) struct Existing {
 }
 
 impl Existing {
+    /// Picks the share's own out of what was read.
+    pub(super) fn of(
+        secret: Option<SecretObject>,
+        role: Option<Role>,
+        policies: &[NetworkPolicy],
+        bindings: &[RoleBinding],
+        database: &Database,
+        name: &str,
+    ) -> Self {
+        let policy_named = |name: &str| {
+            policies
+                .iter()
+                .find(|policy| policy.metadata.name.as_deref() == Some(name))
+                .cloned()
+        };
+        Self {
+            binding: bindings
+                .iter()
+                .find(|binding| binding.metadata.name.as_deref() == Some(name))
+                .cloned(),
+            policy: policy_named(name),
+            base_policy: policy_named(&network::base_name(&database.name)),
+            secret,
+            role,
+        }
+    }
+
     pub(super) fn refuse_foreign(&self) -> Result<(), Failure> {
         self.secret.as_ref().map_or(Ok(()), share::is_ours)?;
         self.role.as_ref().map_or(Ok(()), share::is_ours)?;

@@ -8,6 +8,9 @@
 
 mod action;
 mod existing;
+mod grantee;
+mod isolation;
+mod login_proof;
 mod proof;
 mod request;
 mod rights;
@@ -17,7 +20,8 @@ mod undo;
 mod write;
 
 pub(crate) use action::{Action, Verb as ActionVerb};
-pub(crate) use proof::{LoginProof, Proof};
+pub(crate) use login_proof::LoginProof;
+pub(crate) use proof::Proof;
 pub(crate) use request::{DEFAULT_CONNECTION_LIMIT, ExpiryAsked, GrantRequest};
 pub(crate) use survey::Survey;
 pub(crate) use write::Written;
@@ -42,7 +46,9 @@ pub(crate) struct Done {
 /// The survey found a reason not to begin (nothing was changed), or a write failed (what was made
 /// was removed again, or the failure names what remains and the command that goes on).
 pub(crate) async fn grant(desk: &Desk<'_>, request: &GrantRequest) -> Result<Done, Failure> {
-    let mut survey = survey::survey(desk, request).await.map_err(untouched)?;
+    let mut survey = survey::survey(desk, request, None)
+        .await
+        .map_err(untouched)?;
     survey.confirm(desk, request).map_err(untouched)?;
     let written = match request.dry_run {
         DryRun::Client => Written::as_planned(&survey),
@@ -50,11 +56,23 @@ pub(crate) async fn grant(desk: &Desk<'_>, request: &GrantRequest) -> Result<Don
         DryRun::None if survey.is_unchanged() => Written::as_planned(&survey),
         DryRun::None => {
             let lock = write::lock(&survey).await.map_err(untouched)?;
-            if write::is_stale(desk, &survey).await.map_err(untouched)? {
-                survey = survey::survey(desk, request).await.map_err(untouched)?;
-                survey.confirm(desk, request).map_err(untouched)?;
-            }
-            write::write(desk, &survey, lock).await?
+            let mut is_stale = write::is_stale(desk, &survey).await.map_err(untouched)?;
+            let written = loop {
+                if is_stale {
+                    survey = survey::survey(desk, request, Some(&survey))
+                        .await
+                        .map_err(untouched)?;
+                    survey.confirm(desk, request).map_err(untouched)?;
+                }
+                match write::write(desk, &survey, &lock).await? {
+                    Some(written) => break written,
+                    // Somebody else made the Secret in the meantime.
+                    None if !is_stale => is_stale = true,
+                    None => return Err(untouched(write::refuse_restless(&survey))),
+                }
+            };
+            lock.release().await;
+            written
         }
     };
     let proof = match request.dry_run {

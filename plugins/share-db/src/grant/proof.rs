@@ -2,16 +2,20 @@ use std::time::Duration;
 
 use datalab_core::{
     cluster::{Access, Identity},
-    report::{Failure, Kind},
-    words::{Namespace, Secret, Subject},
+    report::Failure,
+    words::{Namespace, Subject},
 };
 use futures::future::join_all;
 use serde::Serialize;
+use tokio::time::Instant;
 
-use super::survey::Survey;
+use super::{
+    login_proof::{LoginProof, prove_login},
+    survey::Survey,
+};
 use crate::{
     desk::Desk,
-    postgres::{Credential, LoginError, Reach, reach},
+    postgres::{Reach, reach},
 };
 
 /// How long a fresh RoleBinding may take to count: the authorizer watches, it is not told.
@@ -32,18 +36,6 @@ pub(crate) struct Proof {
     pub(crate) gaps: Vec<String>,
 }
 
-/// What logging in as the new login showed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum LoginProof {
-    /// The password was let in, a wrong one was not.
-    Proven,
-    /// Any password is let in from inside the pod: loopback is trusted.
-    LoopbackTrusted,
-    /// The server has no connection left to try with.
-    NoConnectionLeft,
-}
-
 /// One question to the API server, and its answer.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,93 +48,41 @@ pub(crate) struct Review {
     pub(crate) expected: bool,
 }
 
-/// Logs in as the new login, and once with a wrong password.
-///
-/// # Errors
-/// The login is not let in, so the share would be of no use.
-pub(crate) async fn prove_login(
-    survey: &Survey,
-    password: &Secret<String>,
-) -> Result<LoginProof, Failure> {
-    let credential = |password: Secret<String>| Credential {
-        user: survey.login.role.clone(),
-        password,
-    };
-    match survey
-        .server
-        .login(&credential(password.clone()), &survey.terms.database)
-        .await
-    {
-        Ok(_) => {}
-        Err(LoginError::TooManyConnections { .. }) => return Ok(LoginProof::NoConnectionLeft),
-        Err(error) => {
-            let failure = Failure::from(error);
-            let kind = failure.kind();
-            return Err(failure
-                .with_kind(if kind == Kind::NotFound {
-                    Kind::Failed
-                } else {
-                    kind
-                })
-                .detail(format!(
-                    "the login {} was made, but the server does not let it in",
-                    survey.login.role
-                )));
-        }
-    }
-    let wrong = Secret::new(format!("{}-wrong", password.expose()));
-    match survey
-        .server
-        .login(&credential(wrong), &survey.terms.database)
-        .await
-    {
-        Ok(_) => Ok(LoginProof::LoopbackTrusted),
-        Err(error) if error.is_refused() => Ok(LoginProof::Proven),
-        Err(LoginError::TooManyConnections { .. }) => Ok(LoginProof::NoConnectionLeft),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// Asks the API server and the database what the grantee can do now.
 pub(crate) async fn prove(desk: &Desk<'_>, survey: &Survey, login: Option<LoginProof>) -> Proof {
     let mut proof = Proof::default();
-    match login {
-        Some(login) => proof.login = Some(login),
-        None => match prove_login(survey, &survey.password).await {
-            Ok(login) => proof.login = Some(login),
-            Err(failure) => proof.gaps.push(failure.problem().to_owned()),
-        },
-    }
+    let login = async {
+        match login {
+            Some(login) => Ok(login),
+            None => prove_login(survey, &survey.password).await,
+        }
+    };
+    let reach = reach(
+        &survey.superuser,
+        &survey.shared.session,
+        &survey.login.role,
+        &survey.sql_terms,
+    );
     let identities: Vec<Identity> = survey.terms.subjects.iter().map(assumed).collect();
-    for answers in join_all(
-        identities
-            .iter()
-            .map(|identity| reviews(desk, survey, identity)),
-    )
-    .await
-    {
+    let reviews = identities
+        .iter()
+        .map(|identity| reviews(desk, survey, identity));
+    let (login, reach, reviews) = futures::join!(login, reach, join_all(reviews));
+    match login {
+        Ok(login) => proof.login = Some(login),
+        Err(failure) => proof.gaps.push(failure.problem().to_owned()),
+    }
+    for answers in reviews {
         match answers {
             Ok(reviews) => proof.reviews.extend(reviews),
             Err(failure) => proof.gaps.push(failure.problem().to_owned()),
         }
     }
-    match ask_reach(survey).await {
+    match reach {
         Ok(reach) => proof.reach = Some(reach),
-        Err(failure) => proof.gaps.push(failure.problem().to_owned()),
+        Err(error) => proof.gaps.push(Failure::from(error).problem().to_owned()),
     }
     proof
-}
-
-async fn ask_reach(survey: &Survey) -> Result<Reach, Failure> {
-    let reach = reach(
-        &survey.server,
-        &survey.superuser,
-        &survey.shared.session,
-        &survey.login.role,
-        &survey.sql_terms,
-    )
-    .await?;
-    Ok(reach)
 }
 
 /// The user and groups with which a subject stands before the API server: an assumption, since only
@@ -180,33 +120,37 @@ async fn reviews(
     survey: &Survey,
     identity: &Identity,
 ) -> Result<Vec<Review>, Failure> {
-    let questions = [
-        (
-            Access::new("get", "", "secrets").on(&survey.identity.object_name()),
-            true,
-        ),
-        (
-            Access::new("get", "", "secrets").on(&survey.superuser_secret),
-            false,
-        ),
-        (Access::new("list", "", "secrets"), false),
-        (Access::new("list", "", "pods"), false),
-        (
-            Access::new("create", "", "pods/exec").on(&survey.primary.name),
-            false,
-        ),
+    let own = Access::new("get", "", "secrets").on(&survey.identity.object_name());
+    let others = [
+        Access::new("get", "", "secrets").on(&survey.superuser_secret),
+        Access::new("list", "", "secrets"),
+        Access::new("list", "", "pods"),
+        Access::new("create", "", "pods/exec").on(&survey.primary.name),
     ];
-    let answers = questions.into_iter().map(|(access, expected)| async move {
-        let allowed = review(desk, survey, identity, &access, expected).await?;
-        Ok(Review {
-            user: identity.user.clone(),
-            groups: identity.groups.clone(),
-            question: access.to_string(),
-            allowed,
-            expected,
-        })
+    let answered = |access: &Access, allowed: bool, expected: bool| Review {
+        user: identity.user.clone(),
+        groups: identity.groups.clone(),
+        question: access.to_string(),
+        allowed,
+        expected,
+    };
+    let denied = others.iter().map(|access| async {
+        Ok(answered(
+            access,
+            review(desk, survey, identity, access).await?,
+            false,
+        ))
     });
-    join_all(answers).await.into_iter().collect()
+    let denied: Vec<Review> = join_all(denied)
+        .await
+        .into_iter()
+        .collect::<Result<_, Failure>>()?;
+    // The authorizer hears of the binding a moment after it was made: this is asked last.
+    let allowed = until_allowed(desk, survey, identity, &own).await?;
+    Ok([answered(&own, allowed, true)]
+        .into_iter()
+        .chain(denied)
+        .collect())
 }
 
 async fn review(
@@ -214,18 +158,24 @@ async fn review(
     survey: &Survey,
     identity: &Identity,
     access: &Access,
-    expected: bool,
 ) -> Result<bool, Failure> {
-    let mut waited = Duration::ZERO;
+    let namespace = &survey.identity.namespace;
+    let verdict = desk.cluster.review(namespace, identity, access).await?;
+    Ok(verdict.allowed)
+}
+
+async fn until_allowed(
+    desk: &Desk<'_>,
+    survey: &Survey,
+    identity: &Identity,
+    access: &Access,
+) -> Result<bool, Failure> {
+    let begun = Instant::now();
     loop {
-        let verdict = desk
-            .cluster
-            .review(&survey.identity.namespace, identity, access)
-            .await?;
-        if verdict.allowed || !expected || waited >= PUBLICATION_TIMEOUT {
-            return Ok(verdict.allowed);
+        let allowed = review(desk, survey, identity, access).await?;
+        if allowed || begun.elapsed() >= PUBLICATION_TIMEOUT {
+            return Ok(allowed);
         }
         tokio::time::sleep(PAUSE).await;
-        waited += PAUSE;
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct GrantRequest {
     pub(crate) renew: bool,
     pub(crate) connection_limit: Option<u32>,
     pub(crate) isolate: bool,
+    /// Where CloudNativePG's operator runs, for a database of its.
+    pub(crate) operator_namespace: Option<Namespace>,
     pub(crate) superuser_secret: Option<ObjectName>,
     pub(crate) patience: Option<Duration>,
     pub(crate) dry_run: DryRun,

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use datalab_core::{
     cluster::api::api::{
         core::v1::Secret as SecretObject,
@@ -11,30 +13,32 @@ use datalab_core::{
 use super::{
     action::{Action, Verb},
     existing::{Existing, Objects, refuse_foreign_role},
+    grantee::refuse_odd_grantee,
+    isolation::{self, Network},
     request::GrantRequest,
     rights::{needed, refuse_missing},
-    shared_database::{self, SharedDatabase},
+    shared_database::{self, Opened, SharedDatabase},
 };
 use crate::{
-    catalogue::{self, CatalogueNames, Database, Engine, Primary},
+    catalogue::{self, Database, Engine, Patience, Primary},
     desk::Desk,
-    network::{self, Exposure},
-    postgres::{self, Change, Converged, Credential, Elsewhere, Login, Server, Verifier},
+    network,
+    postgres::{self, Change, Converged, Login, Superuser, Verifier},
     share::{self, Address, Grantee, Identity, Terms},
 };
 
 /// Everything that was found out before the first write, and what follows from it.
 pub(crate) struct Survey {
     pub(crate) database: Database,
-    pub(crate) names: CatalogueNames,
+    /// What its owner called it in Onyxia.
+    pub(crate) friendly_name: Option<String>,
     pub(crate) primary: Primary,
-    pub(crate) server: Server,
-    pub(crate) superuser: Credential,
+    pub(crate) superuser: Arc<Superuser>,
     pub(crate) superuser_secret: String,
     pub(crate) shared: SharedDatabase,
     pub(crate) identity: Identity,
     pub(crate) grantee: Grantee,
-    pub(crate) exposure: Exposure,
+    pub(crate) network: Network,
     pub(crate) terms: Terms,
     pub(crate) terms_before: Option<Terms>,
     pub(crate) login: Login,
@@ -49,24 +53,19 @@ pub(crate) struct Survey {
     pub(crate) converged: Converged,
 }
 
-/// Finds out everything a grant needs to know. Nothing is written.
+/// Finds out everything a grant needs to know. Nothing is written. Under the lock that was taken
+/// after a survey before, the same server has to be found again.
 ///
 /// # Errors
 /// Any reason not to begin.
-pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Survey, Failure> {
-    let cluster = &desk.cluster;
-    let namespace = desk.namespace();
+pub(crate) async fn survey(
+    desk: &Desk<'_>,
+    request: &GrantRequest,
+    before: Option<&Survey>,
+) -> Result<Survey, Failure> {
     refuse_odd_grantee(desk, request)?;
-    let database = match catalogue::find(cluster, namespace, &request.wanted).await {
-        // Who may not even look at the Services lacks more than that.
-        Err(failure) if failure.kind() == Kind::Refused => {
-            if let Ok(missing) = cluster.permitted(namespace, &needed(None)).await {
-                refuse_missing(desk, &missing)?;
-            }
-            return Err(failure);
-        }
-        found => found?,
-    };
+    let database = find(desk, request).await?;
+    let (cluster, namespace) = (&desk.cluster, desk.namespace());
     let identity = Identity {
         namespace: namespace.clone(),
         database: database.name.clone(),
@@ -75,67 +74,42 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
     let object_name = identity.object_name();
 
     let wanted_access = needed(Some(&object_name));
-    let (missing, primary) = futures::join!(
+    let patience = Patience::of(request.patience);
+    let (missing, read, opened) = futures::join!(
         cluster.permitted(namespace, &wanted_access),
-        catalogue::wait_for_primary(cluster, &database, request.patience)
+        async {
+            futures::try_join!(
+                catalogue::friendly_name(cluster, &database),
+                cluster.list::<NetworkPolicy>(namespace, ""),
+                cluster.list::<RoleBinding>(namespace, ""),
+                cluster.get::<SecretObject>(namespace, &object_name),
+                cluster.get::<Role>(namespace, &object_name),
+            )
+        },
+        patience.looking(|| shared_database::open(desk, request, &database, before)),
     );
     refuse_missing(desk, &missing?)?;
-    let primary = primary?;
-
-    let (names, policies, bindings, secret, role, now) = futures::try_join!(
-        catalogue::names(cluster, &database),
-        cluster.list::<NetworkPolicy>(namespace, ""),
-        cluster.list::<RoleBinding>(namespace, ""),
-        cluster.get::<SecretObject>(namespace, &object_name),
-        cluster.get::<Role>(namespace, &object_name),
-        cluster.server_time(),
-    )?;
-    let base_name = network::base_name(&database.name);
-    let policy_named = |name: &str| {
-        policies
-            .iter()
-            .find(|policy| policy.metadata.name.as_deref() == Some(name))
-            .cloned()
-    };
-    let existing = Existing {
-        binding: bindings
-            .iter()
-            .find(|binding| binding.metadata.name.as_deref() == Some(&object_name))
-            .cloned(),
-        policy: policy_named(&object_name),
-        base_policy: policy_named(&base_name),
-        secret,
-        role,
-    };
+    let (friendly_name, policies, bindings, secret, role) = read?;
+    let existing = Existing::of(secret, role, &policies, &bindings, &database, &object_name);
     existing.refuse_foreign()?;
+    let operator = isolation::operator(desk, request, &database, &existing)?;
+    let now = cluster.server_time().await?;
     let terms_before = existing.terms();
     let expiry = request.expiry(now, terms_before.as_ref())?;
     let grantee = share::derive(namespace, &bindings, &request.with, &request.subjects);
-    let exposure = network::exposure(
-        &network::without_shares(&policies),
-        &primary.pod.metadata.labels.clone().unwrap_or_default(),
-        &database.pod_port(),
-    );
+    let Opened {
+        primary,
+        superuser,
+        secret: superuser_secret,
+        shared,
+    } = opened?;
+    let network = Network::of(&database, &primary, &policies, operator);
 
-    let (superuser, superuser_secret) = catalogue::superuser(
-        cluster,
-        &database,
-        &primary.pod,
-        request.superuser_secret.as_ref(),
-    )
-    .await?;
-    let server = primary.server(cluster, &database);
-    let shared = shared_database::open(
-        &server,
-        &superuser,
-        &superuser_secret,
-        request,
-        &names,
-        &database,
-    )
-    .await?;
     let session = &shared.session;
-    let schemas = shared_database::schemas(session, request, &shared.owner).await?;
+    let (schemas, ca) = futures::try_join!(
+        shared_database::schemas(session, request, &shared.owner),
+        authority(desk, &database, &shared)
+    )?;
     let terms = Terms {
         database: session.database().to_owned(),
         schemas,
@@ -164,10 +138,7 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
     let fresh_verifier = fresh_verifier(desk, &password)?;
     let converged = postgres::converge(
         session,
-        Elsewhere {
-            server: &server,
-            superuser: &superuser,
-        },
+        &superuser,
         &login,
         &sql_terms,
         password.expose(),
@@ -179,28 +150,29 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
     let address = Address {
         host: database.host(),
         port: database.service_port,
-        ca: authority(desk, &database).await?,
+        ca,
     };
-    let with_policy = !exposure.is_open() || request.isolate || existing.base_policy.is_some();
+    let with_base =
+        existing.base_policy.is_some() || request.isolate && network.wants_base_policy();
+    let with_policy = with_base || !network.exposure.is_open() || request.isolate;
     let wanted = Objects {
         secret: share::secret(&identity, &primary.keeper, &terms, &address, &password),
         role: share::role(&identity, &primary.keeper),
         binding,
         policy: with_policy.then(|| network::grantee_policy(&identity, &primary.keeper, &database)),
-        base_policy: (request.isolate && exposure.is_open() || existing.base_policy.is_some())
-            .then(|| network::base_policy(&database, &primary.keeper)),
+        base_policy: with_base
+            .then(|| network::base_policy(&database, &primary.keeper, network.operator.as_ref())),
     };
     Ok(Survey {
         database,
-        names,
+        friendly_name,
         primary,
-        server,
         superuser,
         superuser_secret,
         shared,
         identity,
         grantee,
-        exposure,
+        network,
         terms,
         terms_before,
         login,
@@ -214,15 +186,22 @@ pub(crate) async fn survey(desk: &Desk<'_>, request: &GrantRequest) -> Result<Su
     })
 }
 
-impl Survey {
-    /// The server, for the databases beside the shared one.
-    pub(crate) fn elsewhere(&self) -> Elsewhere<'_> {
-        Elsewhere {
-            server: &self.server,
-            superuser: &self.superuser,
+/// The database that is meant.
+async fn find(desk: &Desk<'_>, request: &GrantRequest) -> Result<Database, Failure> {
+    let (cluster, namespace) = (&desk.cluster, desk.namespace());
+    match catalogue::find(cluster, namespace, &request.wanted).await {
+        // Who may not even look at the Services lacks more than that.
+        Err(failure) if failure.kind() == Kind::Refused => {
+            if let Ok(missing) = cluster.permitted(namespace, &needed(None)).await {
+                refuse_missing(desk, &missing)?;
+            }
+            Err(failure)
         }
+        found => found,
     }
+}
 
+impl Survey {
     /// What would be written to the cluster, in order.
     pub(crate) fn actions(&self) -> Vec<Action> {
         let Self {
@@ -254,9 +233,7 @@ impl Survey {
             return Vec::new();
         };
         let mut changes = before.changes(&self.terms);
-        if self.isolates() {
-            changes.push("network: open -> isolated".to_owned());
-        }
+        changes.extend(self.network_change());
         if changes.is_empty() {
             let fate = |was_there: bool| {
                 if was_there {
@@ -277,82 +254,6 @@ impl Survey {
         }
         changes
     }
-
-    /// Whether a database that is open to the whole cluster gets closed.
-    fn isolates(&self) -> bool {
-        self.wanted.base_policy.is_some() && self.existing.base_policy.is_none()
-    }
-
-    /// Asks for a person's word where a grant does more than share.
-    pub(crate) fn confirm(&self, desk: &Desk<'_>, request: &GrantRequest) -> Result<(), Failure> {
-        if !self.isolates() {
-            return Ok(());
-        }
-        if let Exposure::OpenedBy { policies } = &self.exposure {
-            let failure = Failure::new(
-                Kind::Usage,
-                format!(
-                    "--isolate cannot close database {}: policies only ever allow, and {} lets every pod of the cluster in",
-                    self.database.name,
-                    policies.join(", ")
-                ),
-            );
-            let namespace = &self.identity.namespace;
-            return Err(policies.iter().fold(failure, |failure, policy| {
-                failure.next(format!(
-                    "kubectl get networkpolicy {policy} -n {namespace} -o yaml"
-                ))
-            }));
-        }
-        if self.database.engine == Engine::CloudNativePg {
-            return Err(Failure::new(
-                Kind::Usage,
-                format!(
-                    "database {} is run by an operator, which --isolate would cut off from it",
-                    self.database.name
-                ),
-            )
-            .next("the same command without --isolate"));
-        }
-        desk.note(&format!(
-            "--isolate: NetworkPolicy {} will let only pods of namespace {} reach {} (every port), and shares the database's port. Today every pod of the cluster does.",
-            network::base_name(&self.database.name),
-            self.identity.namespace,
-            self.database.name,
-        ));
-        if request.dry_run == datalab_core::cli::DryRun::None {
-            request.confirm.ask(desk.world, "Isolate the database?")?;
-        }
-        Ok(())
-    }
-}
-
-/// The namespace to share with cannot be looked at, so only its name can be judged.
-fn refuse_odd_grantee(desk: &Desk<'_>, request: &GrantRequest) -> Result<(), Failure> {
-    let (own, with) = (desk.namespace().as_str(), request.with.as_str());
-    let command = |with: &str| format!("{} {} --with {with}", desk.name, request.wanted);
-    if own == with {
-        return Err(Failure::new(
-            Kind::Usage,
-            format!(
-                "{own} is the database's own namespace; its pods and its admin reach it already"
-            ),
-        )
-        .next("the same command with --with NAMESPACE, the colleague's"));
-    }
-    let (Some((prefix, _)), false) = (own.split_once('-'), with.contains('-')) else {
-        return Ok(());
-    };
-    if !request.subjects.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::new(
-        Kind::Usage,
-        format!("{with:?} does not look like a namespace of this platform, whose names begin like {prefix}-"),
-    )
-    .detail(format!("if there is a namespace of that name, say who is meant: --subject group:system:serviceaccounts:{with}"))
-    .next(command(&format!("{prefix}-{with}")))
-    .next(command(&format!("projet-{with}"))))
 }
 
 fn fresh_verifier(desk: &Desk<'_>, password: &Secret<String>) -> Result<Verifier, Failure> {
@@ -365,7 +266,14 @@ fn fresh_verifier(desk: &Desk<'_>, password: &Secret<String>) -> Result<Verifier
 
 /// The authority of the server's certificate, where the catalogue keeps one: only its certificate,
 /// never its key, which lies beside it.
-async fn authority(desk: &Desk<'_>, database: &Database) -> Result<Option<String>, Failure> {
+async fn authority(
+    desk: &Desk<'_>,
+    database: &Database,
+    shared: &SharedDatabase,
+) -> Result<Option<String>, Failure> {
+    if !shared.facts.has_tls {
+        return Ok(None);
+    }
     let secret = match database.engine {
         Engine::CloudNativePg => format!("{}-ca", database.name),
         Engine::Chart => format!("{}-crt", database.name),

@@ -15,7 +15,7 @@ use super::{action::Verb, survey::Survey};
 use crate::{
     desk::Desk,
     network,
-    postgres::{Change, ShareLock, Statement, withdraw},
+    postgres::{Change, ShareLock, withdraw},
 };
 
 /// What was begun, in order. A step is noted before it is tried: a request whose answer was lost
@@ -33,7 +33,9 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn begin(&mut self, step: &'static str, verb: Verb) {
-        self.begun.push((step, verb));
+        if verb != Verb::Unchanged {
+            self.begun.push((step, verb));
+        }
     }
 
     /// A step that turned out to have done nothing.
@@ -76,13 +78,9 @@ pub(crate) async fn undo(
             .next("the same command again, which goes on")
             .next(revoke_command(desk, survey));
     }
-    // A COMMIT that was on its way when the work was given up is carried out before this; whether it
-    // was, the next statement sees. A session that is gone cannot commit any more.
-    let _ = survey
-        .shared
-        .session
-        .run(&Statement::open("ROLLBACK"))
-        .await;
+    // Whether a COMMIT that was on its way when the work was given up was carried out, the next
+    // statement sees.
+    survey.superuser.roll_back().await;
     let remains = remove(desk, survey, lock, journal).await;
     if remains.is_empty() {
         return failure
@@ -124,12 +122,8 @@ async fn remove(
         removal.delete::<Role>(&name, None).await;
     }
     if journal.login {
-        let (server, superuser) = (&survey.server, &survey.superuser);
         let role = &survey.login.role;
-        if withdraw(server, superuser, lock, role, None, Change::Commit)
-            .await
-            .is_err()
-        {
+        if !withdrawn(survey, lock, role).await {
             // The Secret stays with the login, so that neither is without the other.
             removal.remains.push(format!("login {role}"));
             removal.remains.push(format!("secret/{name}"));
@@ -142,6 +136,22 @@ async fn remove(
             .await;
     }
     removal.remains
+}
+
+/// Takes the login back; under a lock taken anew where the session broke that held it.
+async fn withdrawn(survey: &Survey, lock: &ShareLock, role: &str) -> bool {
+    let superuser = &survey.superuser;
+    let anew = match lock.is_lost() {
+        false => None,
+        true => match ShareLock::take(superuser).await {
+            Ok(anew) => Some(anew),
+            Err(_) => return false,
+        },
+    };
+    let lock = anew.as_ref().unwrap_or(lock);
+    withdraw(superuser, lock, role, None, Change::Commit)
+        .await
+        .is_ok()
 }
 
 struct Removal<'a> {

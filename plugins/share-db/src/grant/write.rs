@@ -2,9 +2,7 @@ use datalab_core::{
     cli::interruptible,
     cluster::{
         self, Creation, Object, WriteMode,
-        api::api::{
-            core::v1::Secret as SecretObject, networking::v1::NetworkPolicy, rbac::v1::RoleBinding,
-        },
+        api::api::{core::v1::Secret as SecretObject, rbac::v1::RoleBinding},
     },
     report::{Failure, Kind},
     words::Secret,
@@ -12,12 +10,13 @@ use datalab_core::{
 
 use super::{
     action::{Action, Verb},
-    proof::{LoginProof, prove_login},
+    login_proof::{LoginProof, prove_login},
     survey::Survey,
     undo::{Journal, undo},
 };
 use crate::{
     desk::Desk,
+    network,
     postgres::{self, Change, ShareLock, Statement},
     share,
 };
@@ -73,30 +72,47 @@ pub(crate) async fn try_out(desk: &Desk<'_>, survey: &Survey) -> Result<Written,
 /// Becomes the one writer. The lock is held until everything is there, so that a revoke, or the same
 /// grant from another shell, finds the share whole.
 pub(super) async fn lock(survey: &Survey) -> Result<ShareLock, Failure> {
-    Ok(ShareLock::take(&survey.server, &survey.superuser).await?)
+    Ok(ShareLock::take(&survey.superuser).await?)
 }
 
-/// Whether the share is no longer as it was surveyed: another writer came first.
+/// Whether the share is no longer as it was surveyed: another writer came first. Where nothing was,
+/// the creation of the Secret will tell, which is the first write.
 pub(super) async fn is_stale(desk: &Desk<'_>, survey: &Survey) -> Result<bool, Failure> {
+    let existing = &survey.existing;
+    if existing.secret.is_none() && existing.binding.is_none() {
+        return Ok(false);
+    }
     let (namespace, name) = (&survey.identity.namespace, survey.identity.object_name());
     let (secret, binding) = futures::try_join!(
         desk.cluster.get::<SecretObject>(namespace, &name),
         desk.cluster.get::<RoleBinding>(namespace, &name),
     )?;
-    let existing = &survey.existing;
     Ok(!existing.is_current(secret.as_ref(), binding.as_ref()))
 }
 
-/// Writes the share, under the lock.
+/// The failure for a Secret that comes and goes under the lock: whoever makes it does not ask for it.
+pub(super) fn refuse_restless(survey: &Survey) -> Failure {
+    Failure::new(
+        Kind::Conflict,
+        format!(
+            "secret {} was made by somebody else in the meantime, and again",
+            survey.identity.object_name()
+        ),
+    )
+    .next("the same command again")
+}
+
+/// Writes the share, under the lock. `None` when there is a Secret that was not there when the share
+/// was surveyed; nothing is written then.
 pub(super) async fn write(
     desk: &Desk<'_>,
     survey: &Survey,
-    lock: ShareLock,
-) -> Result<Written, Failure> {
+    lock: &ShareLock,
+) -> Result<Option<Written>, Failure> {
     let mut journal = Journal::default();
     match interruptible(write_all(desk, survey, &mut journal)).await {
         Ok(written) => Ok(written),
-        Err(failure) => Err(undo(desk, survey, &lock, &journal, failure).await),
+        Err(failure) => Err(undo(desk, survey, lock, &journal, failure).await),
     }
 }
 
@@ -104,24 +120,27 @@ async fn write_all(
     desk: &Desk<'_>,
     survey: &Survey,
     journal: &mut Journal,
-) -> Result<Written, Failure> {
-    let (cluster, namespace, mode) = (&desk.cluster, &survey.identity.namespace, WriteMode::Commit);
-    let actions = survey.actions();
+) -> Result<Option<Written>, Failure> {
     let (existing_binding, binding) = (&survey.existing.binding, &survey.wanted.binding);
     let excludes = survey.existing.lets_in_others_than(binding);
     if excludes {
         // Publication comes last, but an exclusion first: who is shut out must not read what comes.
         journal.begin("binding", Verb::Changed);
-        put(desk, existing_binding, binding, mode).await?;
+        put(desk, existing_binding, binding, WriteMode::Commit).await?;
     }
-    let password = write_secret(desk, survey, journal).await?;
+    if !write_secret(desk, survey, journal).await? {
+        return Ok(None);
+    }
 
     journal.login = true;
     journal.login_existed = survey.converged.before.is_some();
-    let converged = converge(survey, &password, Change::Commit).await?;
+    let converged = converge(survey, &survey.password, Change::Commit).await?;
     journal.login_existed = converged.before.is_some();
-    let login_proof = prove_login(survey, &password).await?;
 
+    let Survey {
+        wanted, existing, ..
+    } = survey;
+    let actions = survey.actions();
     let verb = |kind: &str, name: &str| {
         actions
             .iter()
@@ -129,43 +148,63 @@ async fn write_all(
             .map_or(Verb::Unchanged, |action| action.action)
     };
     let name = survey.identity.object_name();
-    if verb("role", &name) != Verb::Unchanged {
-        journal.begin("role", verb("role", &name));
-        put(desk, &survey.existing.role, &survey.wanted.role, mode).await?;
+    let base_name = network::base_name(&survey.database.name);
+    let role = verb("role", &name);
+    let base_policy = verb("networkpolicy", &base_name);
+    let policy = verb("networkpolicy", &name);
+    journal.begin("role", role);
+    journal.begin("base policy", base_policy);
+    journal.begin("policy", policy);
+    // None of these lets anybody in by itself. All are waited for, also where one fails: what is
+    // still on its way to the server could not be taken back.
+    let policies = async {
+        let base = wanted.base_policy.as_ref();
+        carry_out(desk, base_policy, &existing.base_policy, base).await?;
+        carry_out(desk, policy, &existing.policy, wanted.policy.as_ref()).await
+    };
+    let (login_proof, role, policies) = futures::join!(
+        prove_login(survey, &survey.password),
+        carry_out(desk, role, &existing.role, Some(&wanted.role)),
+        policies,
+    );
+    let login_proof = login_proof?;
+    role?;
+    policies?;
+
+    let publication = verb("rolebinding", &name);
+    if publication != Verb::Unchanged && !excludes {
+        journal.begin("binding", publication);
+        carry_out(desk, publication, existing_binding, Some(binding)).await?;
     }
-    let Survey {
-        wanted, existing, ..
-    } = survey;
-    for (existing, policy, purpose) in [
-        (&existing.base_policy, &wanted.base_policy, "base policy"),
-        (&existing.policy, &wanted.policy, "policy"),
-    ] {
-        if let Some(policy) = policy {
-            let verb = verb(
-                "networkpolicy",
-                policy.metadata.name.as_deref().unwrap_or_default(),
-            );
-            if verb != Verb::Unchanged {
-                journal.begin(purpose, verb);
-                put(desk, existing, policy, mode).await?;
-            }
-        }
-    }
-    if let (Some(existing), None) = (&existing.policy, &wanted.policy) {
-        journal.begin("policy", Verb::Deleted);
-        cluster
-            .delete::<NetworkPolicy>(namespace, &name, existing.metadata.uid.as_deref(), mode)
-            .await?;
-    }
-    if verb("rolebinding", &name) != Verb::Unchanged && !excludes {
-        journal.begin("binding", verb("rolebinding", &name));
-        put(desk, &existing.binding, &wanted.binding, mode).await?;
-    }
-    Ok(Written {
+    Ok(Some(Written {
         actions,
         statements: converged.statements,
         login_proof: Some(login_proof),
-    })
+    }))
+}
+
+/// Takes the step between an object as it is and as it should be.
+async fn carry_out<K: Object>(
+    desk: &Desk<'_>,
+    verb: Verb,
+    existing: &Option<K>,
+    wanted: Option<&K>,
+) -> Result<(), cluster::Error> {
+    match (verb, existing, wanted) {
+        (Verb::Created | Verb::Changed, _, Some(wanted)) => {
+            put(desk, existing, wanted, WriteMode::Commit).await?;
+        }
+        (Verb::Deleted, Some(existing), _) => {
+            let meta = existing.meta();
+            let name = meta.name.as_deref().unwrap_or_default();
+            let uid = meta.uid.as_deref();
+            desk.cluster
+                .delete::<K>(desk.namespace(), name, uid, WriteMode::Commit)
+                .await?;
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Makes an object, or makes it what it should be. One that exists is known to be ours by now: what
@@ -203,41 +242,32 @@ async fn replace_secret(
     Ok(())
 }
 
-/// Makes the Secret, or brings it to the terms, and returns the password that counts: the one of
-/// whoever made the Secret first.
+/// Makes the Secret, or brings it to the terms; `false` where one was made since the survey.
 async fn write_secret(
     desk: &Desk<'_>,
     survey: &Survey,
     journal: &mut Journal,
-) -> Result<Secret<String>, Failure> {
+) -> Result<bool, Failure> {
     let (cluster, namespace) = (&desk.cluster, &survey.identity.namespace);
     if let Some(existing) = &survey.existing.secret {
         if !share::covers(existing, &survey.wanted.secret) {
             journal.begin("secret", Verb::Changed);
             replace_secret(desk, survey, existing, WriteMode::Commit).await?;
         }
-        return Ok(survey.password.clone());
+        return Ok(true);
     }
     journal.begin("secret", Verb::Created);
-    match cluster
+    let created = cluster
         .create(namespace, &survey.wanted.secret, WriteMode::Commit)
-        .await?
-    {
+        .await?;
+    match created {
         Creation::Created(secret) => {
             journal.secret_uid = secret.metadata.uid;
-            Ok(survey.password.clone())
+            Ok(true)
         }
         Creation::AlreadyExists => {
             journal.forget("secret");
-            let name = survey.identity.object_name();
-            let winner = cluster.get::<SecretObject>(namespace, &name).await?;
-            winner.as_ref().and_then(share::password_in).ok_or_else(|| {
-                Failure::new(
-                    Kind::Conflict,
-                    format!("secret {name} was made and removed by somebody else in the meantime"),
-                )
-                .next("the same command again")
-            })
+            Ok(false)
         }
     }
 }
@@ -249,7 +279,7 @@ async fn converge(
 ) -> Result<postgres::Converged, Failure> {
     let converged = postgres::converge(
         &survey.shared.session,
-        survey.elsewhere(),
+        &survey.superuser,
         &survey.login,
         &survey.sql_terms,
         password.expose(),

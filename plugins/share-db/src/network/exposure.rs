@@ -1,11 +1,19 @@
 use std::collections::BTreeMap;
 
-use datalab_core::cluster::api::{
-    api::networking::v1::NetworkPolicy, apimachinery::pkg::apis::meta::v1::LabelSelector,
+use datalab_core::{
+    cluster::api::{
+        api::networking::v1::{NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer},
+        apimachinery::pkg::apis::meta::v1::LabelSelector,
+    },
+    words::Namespace,
 };
 use serde::Serialize;
 
-use crate::{catalogue::PodPort, share};
+use super::{operator::STATUS_PORT, policy::NAMESPACE_NAME};
+use crate::{
+    catalogue::{Database, PodPort},
+    share,
+};
 
 /// Who is let in to a pod by the policies of its namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -86,6 +94,65 @@ pub(crate) fn without_shares(policies: &[NetworkPolicy]) -> Vec<NetworkPolicy> {
         .collect()
 }
 
+/// The policies that came with the database's release, or bear its name, and select none of its
+/// pods: a box that was ticked and closes nothing.
+pub(crate) fn idle_policies(
+    policies: &[NetworkPolicy],
+    database: &Database,
+    labels: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let is_its_own = |policy: &&NetworkPolicy| {
+        let annotations = policy.metadata.annotations.as_ref();
+        let release = annotations.and_then(|all| all.get("meta.helm.sh/release-name"));
+        release == Some(&database.release) || policy.metadata.name.as_ref() == Some(&database.name)
+    };
+    policies
+        .iter()
+        .filter(is_its_own)
+        .filter(|policy| concerns_ingress(policy) && !selects(policy, labels))
+        .filter_map(|policy| policy.metadata.name.clone())
+        .collect()
+}
+
+/// Whether the policies let CloudNativePG's operator reach an instance with these labels. Where its
+/// namespace is not known, a rule for some other namespace has the benefit of the doubt.
+pub(crate) fn admits_operator(
+    policies: &[NetworkPolicy],
+    labels: &BTreeMap<String, String>,
+    operator: Option<&Namespace>,
+) -> bool {
+    let port = PodPort {
+        name: None,
+        number: STATUS_PORT,
+    };
+    policies
+        .iter()
+        .filter(|policy| concerns_ingress(policy) && selects(policy, labels))
+        .flat_map(|policy| rules_for(policy, &port))
+        .any(|rule| match rule.from.as_deref() {
+            None | Some([]) => true,
+            Some(peers) => peers.iter().any(|peer| may_be_of(peer, operator)),
+        })
+}
+
+/// Whether a peer may stand for pods of the operator's namespace.
+fn may_be_of(peer: &NetworkPolicyPeer, operator: Option<&Namespace>) -> bool {
+    if peer.ip_block.is_some() {
+        return true;
+    }
+    let Some(selector) = &peer.namespace_selector else {
+        return false;
+    };
+    let named = selector
+        .match_labels
+        .as_ref()
+        .and_then(|labels| labels.get(NAMESPACE_NAME));
+    match (named, operator) {
+        (Some(named), Some(operator)) => named == operator.as_str(),
+        _ => true,
+    }
+}
+
 fn concerns_ingress(policy: &NetworkPolicy) -> bool {
     let types = policy
         .spec
@@ -103,40 +170,45 @@ fn selects(policy: &NetworkPolicy, labels: &BTreeMap<String, String>) -> bool {
     })
 }
 
+/// The rules of a policy that are about a port.
+fn rules_for<'p>(
+    policy: &'p NetworkPolicy,
+    port: &'p PodPort,
+) -> impl Iterator<Item = &'p NetworkPolicyIngressRule> {
+    policy
+        .spec
+        .iter()
+        .flat_map(|spec| spec.ingress.iter().flatten())
+        .filter(|rule| match rule.ports.as_deref() {
+            None | Some([]) => true,
+            Some(ports) => ports.iter().any(|allowed| port.is_in(allowed)),
+        })
+}
+
 /// Whether some rule for the port has no peers, or a peer that stands for every namespace or every
 /// address.
 fn lets_everyone_in(policy: &NetworkPolicy, port: &PodPort) -> bool {
-    let rules = policy
-        .spec
-        .iter()
-        .flat_map(|spec| spec.ingress.iter().flatten());
-    let concerned = rules.filter(|rule| match rule.ports.as_deref() {
+    rules_for(policy, port).any(|rule| match rule.from.as_deref() {
         None | Some([]) => true,
-        Some(ports) => ports.iter().any(|allowed| port.is_in(allowed)),
-    });
-    concerned
-        .into_iter()
-        .any(|rule| match rule.from.as_deref() {
-            None | Some([]) => true,
-            Some(peers) => peers.iter().any(|peer| {
-                let block = peer.ip_block.as_ref();
-                if block.is_some_and(|block| matches!(block.cidr.as_str(), "0.0.0.0/0" | "::/0")) {
-                    return true;
-                }
-                let everywhere = |selector: &LabelSelector| {
-                    selector
-                        .match_labels
+        Some(peers) => peers.iter().any(|peer| {
+            let block = peer.ip_block.as_ref();
+            if block.is_some_and(|block| matches!(block.cidr.as_str(), "0.0.0.0/0" | "::/0")) {
+                return true;
+            }
+            let everywhere = |selector: &LabelSelector| {
+                selector
+                    .match_labels
+                    .as_ref()
+                    .is_none_or(BTreeMap::is_empty)
+                    && selector
+                        .match_expressions
                         .as_ref()
-                        .is_none_or(BTreeMap::is_empty)
-                        && selector
-                            .match_expressions
-                            .as_ref()
-                            .is_none_or(Vec::is_empty)
-                };
-                peer.namespace_selector.as_ref().is_some_and(everywhere)
-                    && peer.pod_selector.as_ref().is_none_or(everywhere)
-            }),
-        })
+                        .is_none_or(Vec::is_empty)
+            };
+            peer.namespace_selector.as_ref().is_some_and(everywhere)
+                && peer.pod_selector.as_ref().is_none_or(everywhere)
+        }),
+    })
 }
 
 /// <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors>
@@ -227,6 +299,35 @@ mod tests {
         );
         let expression = json!({"podSelector": {"matchExpressions": [{"key": "component", "operator": "NotIn", "values": ["read"]}]}});
         assert!(!of(&[expression]).is_open());
+    }
+
+    #[test]
+    fn an_operator_shut_out_is_seen() {
+        let admitted = |rule: serde_json::Value, operator: Option<&str>| {
+            let policy =
+                json!({"metadata": {"name": "p"}, "spec": {"podSelector": {}, "ingress": [rule]}});
+            let operator = operator.map(|name| name.parse().unwrap());
+            admits_operator(
+                &[serde_json::from_value(policy).unwrap()],
+                &BTreeMap::new(),
+                operator.as_ref(),
+            )
+        };
+        let of = |namespace: &str| json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}});
+        let charts = json!({"from": [{"podSelector": {}}]});
+        let database_only = json!({"from": [of("user-x")], "ports": [{"port": 5432}]});
+        for rule in [charts, database_only] {
+            assert!(!admitted(rule.clone(), None) && !admitted(rule, Some("cnpg-system")));
+        }
+        let its_own = json!({"from": [of("cnpg-system")], "ports": [{"port": 8000}]});
+        assert!(admitted(its_own.clone(), None) && admitted(its_own.clone(), Some("cnpg-system")));
+        assert!(!admitted(its_own, Some("elsewhere")));
+        assert!(admitted(json!({}), Some("cnpg-system")));
+        let by_label = json!({"from": [{"namespaceSelector": {"matchLabels": {"infra": "yes"}}}]});
+        assert!(
+            admitted(by_label, Some("cnpg-system")),
+            "its labels cannot be seen"
+        );
     }
 
     #[test]

@@ -5,7 +5,9 @@
 //! ([`exposure`]); adding the first policy to an open database would cut everybody else off.
 
 mod exposure;
+mod operator;
 mod policy;
 
-pub(crate) use exposure::{Exposure, exposure, without_shares};
+pub(crate) use exposure::{Exposure, admits_operator, exposure, idle_policies, without_shares};
+pub(crate) use operator::operator_namespace;
 pub(crate) use policy::{base_name, base_policy, grantee_policy};

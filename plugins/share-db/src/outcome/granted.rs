@@ -1,11 +1,12 @@
 use datalab_core::{
     cli::{DisplayName, DryRun},
     report::{Outcome, printable_lines},
-    words::Subject,
+    words::{Namespace, Subject},
 };
 use serde::Serialize;
 
 use crate::{
+    catalogue::Engine,
     grant::{self, Action, ActionVerb, GrantRequest, LoginProof, Proof},
     network::Exposure,
     outcome::by_name,
@@ -39,6 +40,12 @@ pub(crate) struct Granted {
     pub(crate) role: String,
     pub(crate) secret: String,
     pub(crate) exposure: Exposure,
+    /// Policies of the database's own release that select none of its pods.
+    pub(crate) idle_policies: Vec<String>,
+    /// Whose operator the database's own policy lets in, where it needs one.
+    pub(crate) operator_namespace: Option<String>,
+    /// Whether the policies keep the operator, which runs the database, from its pods.
+    pub(crate) is_operator_shut_out: bool,
     /// What is different from before, a line each.
     pub(crate) changes: Vec<String>,
     pub(crate) objects: Vec<Action>,
@@ -90,7 +97,7 @@ impl Granted {
             },
             namespace: identity.namespace.to_string(),
             database: identity.database.clone(),
-            friendly_name: survey.names.friendly_name.clone(),
+            friendly_name: survey.friendly_name.clone(),
             host: survey.address.host.clone(),
             port: survey.address.port,
             server_version: survey.shared.facts.version_text(),
@@ -105,7 +112,9 @@ impl Granted {
             connection_limit: terms.connection_limit,
             role: survey.login.role.clone(),
             secret: identity.object_name(),
-            exposure: if survey.wanted.base_policy.is_some() && survey.exposure == Exposure::Open {
+            exposure: if survey.wanted.base_policy.is_some()
+                && survey.network.exposure == Exposure::Open
+            {
                 Exposure::Isolated {
                     policies: survey
                         .wanted
@@ -115,8 +124,12 @@ impl Granted {
                         .collect(),
                 }
             } else {
-                survey.exposure.clone()
+                survey.network.exposure.clone()
             },
+            idle_policies: survey.network.idle_policies.clone(),
+            operator_namespace: survey.network.operator.as_ref().map(Namespace::to_string),
+            is_operator_shut_out: survey.network.shuts_operator_out
+                && survey.wanted.base_policy.is_none(),
             changes: survey.changes(),
             objects: written.actions,
             statements: written
@@ -131,7 +144,12 @@ impl Granted {
             ),
             revoke: format!("{name} revoke {target}"),
             expire: format!("{name} revoke --expired -n {}", identity.namespace),
-            isolate: format!("{name} {target} --isolate"),
+            isolate: match survey.database.engine {
+                Engine::Chart => format!("{name} {target} --isolate"),
+                Engine::CloudNativePg => {
+                    format!("{name} {target} --isolate --operator-namespace NAMESPACE")
+                }
+            },
         }
     }
 
@@ -188,11 +206,46 @@ impl Granted {
             "never" => "  until     it is revoked: new logins have no end".to_owned(),
             expires => format!("  until     {expires}: new logins end then; open sessions and objects stay until `{}`", self.expire),
         });
+        self.network(lines);
+    }
+
+    fn network(&self, lines: &mut Vec<String>) {
         lines.push(match &self.exposure {
-            Exposure::Isolated { policies } => format!("  network   isolated by {}; pods of {} are let in to port {}", policies.join(", "), self.grantee, self.port),
-            Exposure::Open => format!("  network   open: every pod of the cluster reaches it, share or not; `{}` closes it", self.isolate),
-            Exposure::OpenedBy { policies } => format!("  network   open: {} lets every pod of the cluster in, share or not", policies.join(", ")),
+            Exposure::Isolated { policies } => format!(
+                "  network   isolated by {}; pods of {} are let in to port {}",
+                policies.join(", "),
+                self.grantee,
+                self.port
+            ),
+            Exposure::Open => format!(
+                "  network   open: every pod of the cluster reaches it, share or not; `{}` closes it",
+                self.isolate
+            ),
+            Exposure::OpenedBy { policies } => format!(
+                "  network   open: {} lets every pod of the cluster in, share or not",
+                policies.join(", ")
+            ),
         });
+        if self.exposure == Exposure::Open {
+            lines.extend(self.idle_policies.iter().map(|policy| {
+                format!(
+                    "            networkpolicy {policy} of its release closes nothing: it selects none of its pods"
+                )
+            }));
+        }
+        if let (Exposure::Isolated { .. }, Some(operator)) =
+            (&self.exposure, &self.operator_namespace)
+        {
+            lines.push(format!(
+                "            pods of its operator in namespace {operator} are let in as well"
+            ));
+        }
+        if self.is_operator_shut_out {
+            lines.push(format!(
+                "  warning   no policy lets the operator reach port 8000 of the pods: it makes no other the primary when one fails; `{}` lets it in",
+                self.isolate
+            ));
+        }
     }
 
     fn writes(&self, wide: bool, lines: &mut Vec<String>) {

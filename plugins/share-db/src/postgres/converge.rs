@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Credential, Login, LoginError, LoginState, Server, Statement, Terms, Verifier,
+    Login, LoginError, LoginState, Statement, Superuser, Terms, Verifier,
     held::{Relations, databases_elsewhere, held},
     privilege::difference,
     session::{Session, SqlError},
@@ -40,13 +40,6 @@ pub(crate) enum ConvergeError {
     Sql(#[from] SqlError),
 }
 
-/// The server, for the databases beside the shared one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Elsewhere<'a> {
-    pub(crate) server: &'a Server,
-    pub(crate) superuser: &'a Credential,
-}
-
 /// Makes the login and its privileges what they should be, in one transaction of the shared
 /// database: it is there whole, or not at all. Then takes back what the login holds in other
 /// databases: a share that moved from one to the other, or a grant by hand.
@@ -55,7 +48,7 @@ pub(crate) struct Elsewhere<'a> {
 /// grants inside the database commit together.
 pub(crate) async fn converge(
     session: &Session,
-    elsewhere: Elsewhere<'_>,
+    superuser: &Superuser,
     login: &Login,
     terms: &Terms,
     password: &str,
@@ -77,10 +70,7 @@ pub(crate) async fn converge(
         }
     };
     for database in databases_elsewhere(session, &login.role).await? {
-        let there = elsewhere
-            .server
-            .login(elsewhere.superuser, &database)
-            .await?;
+        let there = superuser.visit(&database).await?;
         let held = held(&there, &login.role).await?;
         let statements = difference(&login.role, &held, &BTreeSet::new());
         if change != Change::Plan && !statements.is_empty() {
@@ -98,9 +88,12 @@ async fn plan(
     password: &str,
     fresh: &Verifier,
 ) -> Result<Converged, SqlError> {
-    let before = LoginState::read(session, &login.role).await?;
-    let relations = Relations::read(session, &terms.schemas).await?;
-    let held = held(session, &login.role).await?;
+    // One round trip for all three: the client sends on without waiting.
+    let (before, relations, held) = futures::try_join!(
+        LoginState::read(session, &login.role),
+        Relations::read(session, &terms.schemas),
+        held(session, &login.role),
+    )?;
     let mut statements = login.difference(before.as_ref(), password, fresh);
     statements.extend(difference(
         &login.role,

@@ -12,6 +12,8 @@ pub(crate) struct Facts {
     /// The one who is logged in.
     pub(crate) user: String,
     pub(crate) is_superuser: bool,
+    /// Whether it has a certificate and speaks TLS.
+    pub(crate) has_tls: bool,
     pub(crate) databases: Vec<DatabaseFact>,
 }
 
@@ -25,26 +27,25 @@ pub(crate) struct DatabaseFact {
 impl Facts {
     /// Reads them in the session of any database.
     pub(crate) async fn read(session: &Session) -> Result<Self, SqlError> {
-        let rows = session
-            .rows(
+        let server = session.rows(
                 "SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), current_user::text,
-                        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)",
+                        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
+                        current_setting('ssl')::bool",
                 &[],
-            )
-            .await?;
-        let databases = session
-            .rows(
+            );
+        let databases = session.rows(
                 "SELECT d.datname::text, r.rolname::text FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
                  WHERE d.datallowconn AND NOT d.datistemplate ORDER BY 1",
                 &[],
-            )
-            .await?;
-        let row = &rows[0];
+            );
+        let (server, databases) = futures::try_join!(server, databases)?;
+        let row = &server[0];
         Ok(Self {
             version: row.get(0),
             is_standby: row.get(1),
             user: row.get(2),
             is_superuser: row.get(3),
+            has_tls: row.get(4),
             databases: databases
                 .iter()
                 .map(|row| DatabaseFact {

@@ -1,6 +1,7 @@
 use serde::Serialize;
+use tokio_postgres::types::ToSql;
 
-use super::{Credential, LoginError, Server, Session, SqlError, Terms};
+use super::{LoginError, Session, SqlError, Superuser, Terms};
 
 /// How many databases are looked into; a server of a tenant has two or three.
 const DATABASES_MAX: usize = 16;
@@ -44,8 +45,7 @@ pub(crate) struct DatabaseReach {
 
 /// Asks every database what `role` can do there beyond `terms`.
 pub(crate) async fn reach(
-    server: &Server,
-    superuser: &Credential,
+    superuser: &Superuser,
     shared: &Session,
     role: &str,
     terms: &Terms,
@@ -70,11 +70,14 @@ pub(crate) async fn reach(
         let (session, schemas) = if is_shared {
             (shared, &terms.schemas)
         } else {
-            elsewhere = server.login(superuser, &name).await?;
-            (&elsewhere, &nothing)
+            elsewhere = superuser.visit(&name).await?;
+            (elsewhere.as_ref(), &nothing)
         };
-        found.reads_verifiers |= reads_verifiers(session, role).await?;
-        let within = within(session, role, schemas, terms).await?;
+        let (reads_verifiers, within) = futures::try_join!(
+            reads_verifiers(session, role),
+            within(session, role, schemas, terms)
+        )?;
+        found.reads_verifiers |= reads_verifiers;
         found.databases.push(DatabaseReach {
             database: name,
             shared: is_shared,
@@ -104,19 +107,20 @@ async fn within(
     schemas: &[String],
     terms: &Terms,
 ) -> Result<DatabaseReach, SqlError> {
-    let creates = session
-        .rows(
-            "SELECT nspname::text FROM pg_namespace
-             WHERE nspname !~ '^pg_' AND has_schema_privilege($1::name, oid, 'CREATE') ORDER BY 1",
-            &[&role],
-        )
-        .await?;
     let asked: &[&str] = match terms.access {
         super::Access::Read => &["SELECT"],
         super::Access::Write => &["SELECT", "INSERT", "UPDATE", "DELETE"],
     };
-    let relations = session
-        .rows(
+    let shown = SHOWN as i64;
+    let role_alone: [&(dyn ToSql + Sync); 1] = [&role];
+    let with_schemas: [&(dyn ToSql + Sync); 4] = [&role, &schemas, &asked, &shown];
+    let with_limit: [&(dyn ToSql + Sync); 2] = [&role, &shown];
+    let creates = session.rows(
+        "SELECT nspname::text FROM pg_namespace
+             WHERE nspname !~ '^pg_' AND has_schema_privilege($1::name, oid, 'CREATE') ORDER BY 1",
+        &role_alone,
+    );
+    let relations = session.rows(
             "SELECT format('%s.%s (%s)', nspname, relname, string_agg(p, ', ' ORDER BY p)), count(*) OVER ()
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
                   unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) p
@@ -125,19 +129,17 @@ async fn within(
                AND has_schema_privilege($1::name, n.oid, 'USAGE') AND has_table_privilege($1::name, c.oid, p)
                AND NOT (nspname = ANY ($2) AND p = ANY ($3))
              GROUP BY nspname, relname ORDER BY nspname, relname LIMIT $4",
-            &[&role, &schemas, &asked, &(SHOWN as i64)],
-        )
-        .await?;
-    let functions = session
-        .rows(
+            &with_schemas,
+        );
+    let functions = session.rows(
             "SELECT p.oid::regprocedure::text, count(*) OVER ()
              FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
              WHERE p.prosecdef AND nspname !~ '^pg_' AND nspname <> 'information_schema'
                AND has_schema_privilege($1::name, n.oid, 'USAGE') AND has_function_privilege($1::name, p.oid, 'EXECUTE')
              ORDER BY 1 LIMIT $2",
-            &[&role, &(SHOWN as i64)],
-        )
-        .await?;
+            &with_limit,
+        );
+    let (creates, relations, functions) = futures::try_join!(creates, relations, functions)?;
     Ok(DatabaseReach {
         creates_in: creates.iter().map(|row| row.get(0)).collect(),
         relation_count: relations.first().map_or(0, |row| row.get(1)),

@@ -136,6 +136,11 @@ impl Server {
 }
 
 impl Session {
+    /// Whether the connection is gone.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.client.is_closed()
+    }
+
     /// The database of this session.
     pub(crate) fn database(&self) -> &str {
         &self.database

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::{
-    Change, Credential, LoginError, Server, Session, SqlError, Statement,
+    Change, LoginError, Session, SqlError, Statement, Superuser,
     lock::ShareLock,
     statement::{identifier, literal},
 };
@@ -44,15 +44,13 @@ pub(crate) struct Withdrawn {
 ///
 /// A role that owns something is kept when there is no heir: without login, without privileges.
 pub(crate) async fn withdraw(
-    server: &Server,
-    superuser: &Credential,
+    superuser: &Superuser,
     lock: &ShareLock,
     role: &str,
     heir: Option<&str>,
     change: Change,
 ) -> Result<Withdrawn, WithdrawError> {
     let mut withdrawal = Withdrawal {
-        server,
         superuser,
         base: lock.session(),
         role,
@@ -75,8 +73,7 @@ pub(crate) enum WithdrawError {
 }
 
 struct Withdrawal<'a> {
-    server: &'a Server,
-    superuser: &'a Credential,
+    superuser: &'a Superuser,
     base: &'a Session,
     role: &'a str,
     change: Change,
@@ -100,7 +97,7 @@ impl Withdrawal<'_> {
         self.done.sessions_cut += self.cut_sessions().await?;
 
         for database in self.databases_with_dependencies().await? {
-            let there = self.server.login(self.superuser, &database).await?;
+            let there = self.superuser.visit(&database).await?;
             let owned = self.owned(&there).await?;
             let is_empty = owned.is_empty();
             self.done.owned.extend(owned);

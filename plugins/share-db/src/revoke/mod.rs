@@ -20,7 +20,7 @@ use crate::{
     desk::Desk,
     network,
     outcome::Revoked,
-    postgres::{Change, Credential, Server, ShareLock, shared_logins},
+    postgres::{Change, ShareLock, Superuser, shared_logins},
     share::{self, Identity, Record},
 };
 
@@ -56,8 +56,7 @@ pub(crate) enum Reached {
 
 /// A database whose roles can be changed now, by nobody else.
 pub(crate) struct Open {
-    pub(crate) server: Server,
-    pub(crate) superuser: Credential,
+    pub(crate) superuser: Superuser,
     pub(crate) lock: ShareLock,
 }
 

@@ -79,11 +79,7 @@ async fn in_database(
     reached: &Reached,
     share: &mut RevokedShare,
 ) -> Result<bool, Failure> {
-    let Open {
-        server,
-        superuser,
-        lock,
-    } = match reached {
+    let Open { superuser, lock } = match reached {
         Reached::Gone => {
             share.login = LoginFate::DatabaseGone;
             return Ok(true);
@@ -103,7 +99,6 @@ async fn in_database(
         return Ok(false);
     }
     let withdrawn = withdraw(
-        server,
         superuser,
         lock,
         &role,

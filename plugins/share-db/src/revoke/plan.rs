@@ -255,11 +255,7 @@ async fn open(
     database: &Database,
 ) -> Result<Reached, Failure> {
     let named = request.superuser_secret.as_ref();
-    let (server, superuser) = catalogue::administered(&desk.cluster, database, named).await?;
-    let lock = ShareLock::take(&server, &superuser).await?;
-    Ok(Reached::Open(Box::new(Open {
-        server,
-        superuser,
-        lock,
-    })))
+    let superuser = catalogue::administered(&desk.cluster, database, named).await?;
+    let lock = ShareLock::take(&superuser).await?;
+    Ok(Reached::Open(Box::new(Open { superuser, lock })))
 }

@@ -6,6 +6,7 @@
 )]
 
 mod audit;
+mod budget;
 mod connect;
 mod dry_run;
 mod failures;
