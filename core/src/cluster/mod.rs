@@ -20,6 +20,7 @@ mod exec;
 mod object;
 mod pod_stream;
 mod port_forward;
+mod port_forwards;
 mod rules;
 mod transport;
 

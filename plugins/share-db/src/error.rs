@@ -63,6 +63,7 @@ impl From<ConvergeError> for Failure {
 impl From<ReachError> for Failure {
     fn from(error: ReachError) -> Self {
         match error {
+            ReachError::TimedOut => Self::new(Kind::Unreachable, error.to_string()),
             ReachError::Login(error) => error.into(),
             ReachError::Sql(error) => error.into(),
         }

@@ -30,12 +30,7 @@ pub(crate) struct Primary {
 impl Primary {
     /// The server that runs in it.
     pub(crate) fn server(&self, cluster: &Cluster, database: &Database) -> Server {
-        Server {
-            cluster: cluster.clone(),
-            namespace: database.namespace.clone(),
-            pod: self.name.clone(),
-            port: self.port,
-        }
+        Server::new(cluster, &database.namespace, &self.name, self.port)
     }
 }
 

@@ -10,19 +10,19 @@ mod action;
 mod existing;
 mod grantee;
 mod isolation;
-mod login_proof;
 mod proof;
 mod request;
 mod rights;
 mod shared_database;
+mod sql_proof;
 mod survey;
 mod undo;
 mod write;
 
 pub(crate) use action::{Action, Verb as ActionVerb};
-pub(crate) use login_proof::LoginProof;
 pub(crate) use proof::Proof;
 pub(crate) use request::{DEFAULT_CONNECTION_LIMIT, ExpiryAsked, GrantRequest};
+pub(crate) use sql_proof::LoginProof;
 pub(crate) use survey::Survey;
 pub(crate) use write::Written;
 
@@ -50,7 +50,7 @@ pub(crate) async fn grant(desk: &Desk<'_>, request: &GrantRequest) -> Result<Don
         .await
         .map_err(untouched)?;
     survey.confirm(desk, request).map_err(untouched)?;
-    let written = match request.dry_run {
+    let mut written = match request.dry_run {
         DryRun::Client => Written::as_planned(&survey),
         DryRun::Server => write::try_out(desk, &survey).await.map_err(untouched)?,
         DryRun::None if survey.is_unchanged() => Written::as_planned(&survey),
@@ -76,7 +76,7 @@ pub(crate) async fn grant(desk: &Desk<'_>, request: &GrantRequest) -> Result<Don
         }
     };
     let proof = match request.dry_run {
-        DryRun::None => proof::prove(desk, &survey, written.login_proof).await,
+        DryRun::None => proof::prove(desk, &survey, written.sql_proof.take()).await,
         _ => Proof::default(),
     };
     Ok(Done {

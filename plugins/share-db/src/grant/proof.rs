@@ -10,13 +10,10 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    login_proof::{LoginProof, prove_login},
+    sql_proof::{LoginProof, SqlProof, prove_in_database},
     survey::Survey,
 };
-use crate::{
-    desk::Desk,
-    postgres::{Reach, reach},
-};
+use crate::{desk::Desk, postgres::Reach};
 
 /// How long a fresh RoleBinding may take to count: the authorizer watches, it is not told.
 const PUBLICATION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,26 +45,21 @@ pub(crate) struct Review {
     pub(crate) expected: bool,
 }
 
-/// Asks the API server and the database what the grantee can do now.
-pub(crate) async fn prove(desk: &Desk<'_>, survey: &Survey, login: Option<LoginProof>) -> Proof {
+/// Asks the API server and the database what the grantee can do now; the database only where it was
+/// not asked already.
+pub(crate) async fn prove(desk: &Desk<'_>, survey: &Survey, asked: Option<SqlProof>) -> Proof {
     let mut proof = Proof::default();
-    let login = async {
-        match login {
-            Some(login) => Ok(login),
-            None => prove_login(survey, &survey.password).await,
+    let in_database = async {
+        match asked {
+            Some(asked) => asked,
+            None => prove_in_database(survey).await,
         }
     };
-    let reach = reach(
-        &survey.superuser,
-        &survey.shared.session,
-        &survey.login.role,
-        &survey.sql_terms,
-    );
     let identities: Vec<Identity> = survey.terms.subjects.iter().map(assumed).collect();
     let reviews = identities
         .iter()
         .map(|identity| reviews(desk, survey, identity));
-    let (login, reach, reviews) = futures::join!(login, reach, join_all(reviews));
+    let (SqlProof { login, reach }, reviews) = futures::join!(in_database, join_all(reviews));
     match login {
         Ok(login) => proof.login = Some(login),
         Err(failure) => proof.gaps.push(failure.problem().to_owned()),
@@ -80,7 +72,7 @@ pub(crate) async fn prove(desk: &Desk<'_>, survey: &Survey, login: Option<LoginP
     }
     match reach {
         Ok(reach) => proof.reach = Some(reach),
-        Err(error) => proof.gaps.push(Failure::from(error).problem().to_owned()),
+        Err(failure) => proof.gaps.push(failure.problem().to_owned()),
     }
     proof
 }

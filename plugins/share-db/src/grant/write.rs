@@ -10,7 +10,7 @@ use datalab_core::{
 
 use super::{
     action::{Action, Verb},
-    login_proof::{LoginProof, prove_login},
+    sql_proof::{SqlProof, prove_in_database},
     survey::Survey,
     undo::{Journal, undo},
 };
@@ -25,8 +25,8 @@ use crate::{
 pub(crate) struct Written {
     pub(crate) actions: Vec<Action>,
     pub(crate) statements: Vec<Statement>,
-    /// What logging in as the new login showed.
-    pub(crate) login_proof: Option<LoginProof>,
+    /// What the database showed, where it was asked already.
+    pub(crate) sql_proof: Option<SqlProof>,
 }
 
 impl Written {
@@ -35,7 +35,7 @@ impl Written {
         Self {
             actions: survey.actions(),
             statements: survey.converged.statements.clone(),
-            login_proof: None,
+            sql_proof: None,
         }
     }
 }
@@ -162,12 +162,12 @@ async fn write_all(
         carry_out(desk, base_policy, &existing.base_policy, base).await?;
         carry_out(desk, policy, &existing.policy, wanted.policy.as_ref()).await
     };
-    let (login_proof, role, policies) = futures::join!(
-        prove_login(survey, &survey.password),
+    let (sql_proof, role, policies) = futures::join!(
+        prove_in_database(survey),
         carry_out(desk, role, &existing.role, Some(&wanted.role)),
         policies,
     );
-    let login_proof = login_proof?;
+    let proven = sql_proof.login?;
     role?;
     policies?;
 
@@ -179,7 +179,10 @@ async fn write_all(
     Ok(Some(Written {
         actions,
         statements: converged.statements,
-        login_proof: Some(login_proof),
+        sql_proof: Some(SqlProof {
+            login: Ok(proven),
+            reach: sql_proof.reach,
+        }),
     }))
 }
 

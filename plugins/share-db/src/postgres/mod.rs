@@ -33,7 +33,7 @@ pub(crate) use handshake::{Encryption, try_login};
 pub(crate) use lock::{LockError, ShareLock};
 pub(crate) use login::{Login, LoginState};
 pub(crate) use privilege::{Access, Terms};
-pub(crate) use reach::{DatabaseReach, Reach, ReachError, reach};
+pub(crate) use reach::{DatabaseReach, Entrances, Reach, ReachError, reach};
 pub(crate) use session::{Credential, LoginError, Server, Session, SqlError};
 pub(crate) use statement::Statement;
 pub(crate) use superuser::Superuser;

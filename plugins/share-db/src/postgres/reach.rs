@@ -1,7 +1,17 @@
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
+use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 
 use super::{LoginError, Session, SqlError, Superuser, Terms};
+
+/// How many databases are looked into at once: more would take a small server's connections.
+const LOOKS_AT_ONCE: usize = 3;
+
+/// How long all looks may take: a catalogue of ten thousand tables takes about two seconds.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How many databases are looked into; a server of a tenant has two or three.
 const DATABASES_MAX: usize = 16;
@@ -43,49 +53,85 @@ pub(crate) struct DatabaseReach {
     pub(crate) definer_function_count: i64,
 }
 
-/// Asks every database what `role` can do there beyond `terms`.
+/// The databases that a login can enter.
+#[derive(Debug)]
+pub(crate) struct Entrances {
+    /// Each with whether it may make temporary tables there.
+    databases: Vec<(String, bool)>,
+    /// Those that are not looked into, for there are too many.
+    unseen: Vec<String>,
+}
+
+impl Entrances {
+    /// Asks the server, in the session of any database.
+    pub(crate) async fn of(session: &Session, role: &str) -> Result<Self, SqlError> {
+        let rows = session
+            .rows(
+                "SELECT datname::text, has_database_privilege($1::name, oid, 'TEMPORARY')
+                 FROM pg_database WHERE datallowconn AND has_database_privilege($1::name, oid, 'CONNECT') ORDER BY datname",
+                &[&role],
+            )
+            .await?;
+        let mut databases: Vec<(String, bool)> =
+            rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let unseen = databases.split_off(databases.len().min(DATABASES_MAX));
+        Ok(Self {
+            databases,
+            unseen: unseen.into_iter().map(|(name, _)| name).collect(),
+        })
+    }
+
+    /// How many logins of the superuser it takes to look into them.
+    pub(crate) fn logins(&self, superuser: &Superuser) -> usize {
+        let is_new = |(name, _): &&(String, bool)| !superuser.has_kept(name);
+        self.databases.iter().filter(is_new).count()
+    }
+}
+
+/// Asks every database that `role` can enter what it can do there beyond `terms`.
 pub(crate) async fn reach(
     superuser: &Superuser,
-    shared: &Session,
+    entrances: Entrances,
     role: &str,
     terms: &Terms,
 ) -> Result<Reach, ReachError> {
-    let mut found = Reach::default();
-    let rows = shared
-        .rows(
-            "SELECT datname::text, has_database_privilege($1::name, oid, 'TEMPORARY')
-             FROM pg_database WHERE datallowconn AND has_database_privilege($1::name, oid, 'CONNECT') ORDER BY datname",
-            &[&role],
-        )
-        .await?;
-    for (index, row) in rows.iter().enumerate() {
-        let name: String = row.get(0);
-        if index >= DATABASES_MAX {
-            found.unseen.push(name);
-            continue;
-        }
-        let is_shared = name == shared.database();
-        let nothing = Vec::new();
-        let elsewhere;
-        let (session, schemas) = if is_shared {
-            (shared, &terms.schemas)
-        } else {
-            elsewhere = superuser.visit(&name).await?;
-            (elsewhere.as_ref(), &nothing)
-        };
-        let (reads_verifiers, within) = futures::try_join!(
-            reads_verifiers(session, role),
-            within(session, role, schemas, terms)
-        )?;
-        found.reads_verifiers |= reads_verifiers;
-        found.databases.push(DatabaseReach {
-            database: name,
-            shared: is_shared,
-            temporary: row.get(1),
-            ..within
-        });
-    }
-    Ok(found)
+    let looks = entrances
+        .databases
+        .into_iter()
+        .map(|(database, temporary)| look_into(superuser, database, temporary, role, terms));
+    let looks = stream::iter(looks).buffered(LOOKS_AT_ONCE).try_collect();
+    let looks: Vec<(DatabaseReach, bool)> = timeout(LOOK_TIMEOUT, looks)
+        .await
+        .map_err(|_| ReachError::TimedOut)??;
+    Ok(Reach {
+        reads_verifiers: looks.iter().any(|(_, reads_verifiers)| *reads_verifiers),
+        databases: looks.into_iter().map(|(reach, _)| reach).collect(),
+        unseen: entrances.unseen,
+    })
+}
+
+/// The reach within a database, and whether password verifiers can be read there.
+async fn look_into(
+    superuser: &Superuser,
+    database: String,
+    temporary: bool,
+    role: &str,
+    terms: &Terms,
+) -> Result<(DatabaseReach, bool), ReachError> {
+    let shared = database == terms.database;
+    let schemas: &[String] = if shared { &terms.schemas } else { &[] };
+    let session = superuser.visit(&database).await?;
+    let (reads_verifiers, within) = futures::try_join!(
+        reads_verifiers(&session, role),
+        within(&session, role, schemas, terms)
+    )?;
+    let reach = DatabaseReach {
+        database,
+        shared,
+        temporary,
+        ..within
+    };
+    Ok((reach, reads_verifiers))
 }
 
 /// All databases share the verifiers, but each has privileges of its own on the table.
@@ -153,6 +199,8 @@ async fn within(
 /// Why the reach could not be told.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReachError {
+    #[error("the databases did not tell within {} s what the login reaches", LOOK_TIMEOUT.as_secs())]
+    TimedOut,
     #[error(transparent)]
     Login(#[from] LoginError),
     #[error(transparent)]

@@ -1,11 +1,17 @@
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use datalab_core::{
     cluster::{self, Cluster},
     words::{Namespace, Secret},
 };
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::{io::DuplexStream, time::timeout};
 use tokio_postgres::{Client, error::SqlState};
 
 use super::{
@@ -20,14 +26,18 @@ const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
 /// seconds; the rest is waiting for a lock somebody else holds.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A database server, by the pod it runs in.
+/// A database server, by the pod it runs in; cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
-    pub(crate) cluster: Cluster,
-    pub(crate) namespace: Namespace,
+    cluster: Cluster,
+    namespace: Namespace,
     pub(crate) pod: String,
     /// The port inside the pod, which need not be the Service's.
-    pub(crate) port: u16,
+    port: u16,
+    /// Streams that were opened ahead.
+    ahead: Arc<Mutex<Vec<DuplexStream>>>,
+    /// Whether it lets nobody in without TLS, as was seen once.
+    wants_tls: Arc<AtomicBool>,
 }
 
 /// A user name and a password.
@@ -84,6 +94,32 @@ pub(crate) struct SqlError {
 pub(crate) struct ServerError(tokio_postgres::Error);
 
 impl Server {
+    pub(crate) fn new(cluster: &Cluster, namespace: &Namespace, pod: &str, port: u16) -> Self {
+        Self {
+            cluster: cluster.clone(),
+            namespace: namespace.clone(),
+            pod: pod.to_owned(),
+            port,
+            ahead: Arc::default(),
+            wants_tls: Arc::default(),
+        }
+    }
+
+    /// Opens the streams of that many short logins to come, with one request; without them, each
+    /// login opens its own.
+    pub(crate) async fn expect_logins(&self, count: usize) {
+        let streams = self
+            .cluster
+            .port_forwards(&self.namespace, &self.pod, self.port, count);
+        if let Ok(streams) = streams.await {
+            self.ahead().extend(streams);
+        }
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, Vec<DuplexStream>> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Logs in, without TLS where the server lets one, else with it.
     pub(crate) async fn login(
         &self,
@@ -100,9 +136,15 @@ impl Server {
         credential: &Credential,
         database: &str,
     ) -> Result<Session, LoginError> {
+        if self.wants_tls.load(Ordering::Relaxed) {
+            return self
+                .attempt(credential, database, Encryption::WithAnyone)
+                .await;
+        }
         match self.attempt(credential, database, Encryption::Off).await {
             // Raised by ClientAuthentication for a pg_hba.conf that has hostssl lines only.
             Err(error) if error.wants_encryption() => {
+                self.wants_tls.store(true, Ordering::Relaxed);
                 self.attempt(credential, database, Encryption::WithAnyone)
                     .await
             }
@@ -116,17 +158,23 @@ impl Server {
         database: &str,
         encryption: Encryption<'_>,
     ) -> Result<Session, LoginError> {
-        let stream = self
-            .cluster
-            .port_forward(&self.namespace, &self.pod, self.port)
-            .await?;
         let mut config = config(credential, database);
         config.options(format!(
             "-c search_path=pg_catalog -c statement_timeout={} -c idle_in_transaction_session_timeout={}",
             STATEMENT_TIMEOUT.as_millis(),
             STATEMENT_TIMEOUT.as_millis()
         ));
-        let (client, task) = log_in(stream, config, credential, database, encryption).await?;
+        let ahead = self.ahead().pop();
+        let (client, task) = match ahead {
+            Some(stream) => log_in(stream, config, credential, database, encryption).await?,
+            None => {
+                let stream = self
+                    .cluster
+                    .port_forward(&self.namespace, &self.pod, self.port)
+                    .await?;
+                log_in(stream, config, credential, database, encryption).await?
+            }
+        };
         drop(task);
         Ok(Session {
             client,

@@ -46,6 +46,13 @@ impl Superuser {
         }
     }
 
+    /// Whether a look at a database takes no login.
+    pub(crate) fn has_kept(&self, database: &str) -> bool {
+        self.kept()
+            .iter()
+            .any(|session| session.database() == database)
+    }
+
     /// Ends whatever transaction a session is in the middle of. A COMMIT that was on its way is
     /// carried out before; a lost session cannot commit any more.
     pub(crate) async fn roll_back(&self) {

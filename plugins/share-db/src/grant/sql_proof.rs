@@ -5,7 +5,10 @@ use datalab_core::{
 use serde::Serialize;
 
 use super::survey::Survey;
-use crate::postgres::{Credential, LoginError};
+use crate::postgres::{Credential, Entrances, LoginError, Reach, reach};
+
+/// The logins of a proof: with the password, and with a wrong one.
+const PROOF_LOGINS: usize = 2;
 
 /// What logging in as the new login showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -19,14 +22,34 @@ pub(crate) enum LoginProof {
     NoConnectionLeft,
 }
 
+/// What the database shows of a share.
+pub(crate) struct SqlProof {
+    /// The failure is that the login is not let in, so that the share would be of no use.
+    pub(crate) login: Result<LoginProof, Failure>,
+    pub(crate) reach: Result<Reach, Failure>,
+}
+
+/// Logs in as the new login, and looks into every database that it can enter.
+pub(crate) async fn prove_in_database(survey: &Survey) -> SqlProof {
+    let Survey {
+        superuser, login, ..
+    } = survey;
+    let entrances = Entrances::of(&survey.shared.session, &login.role).await;
+    let looks = entrances
+        .as_ref()
+        .map_or(0, |entrances| entrances.logins(superuser));
+    superuser.server.expect_logins(PROOF_LOGINS + looks).await;
+    let reached = async {
+        let terms = &survey.sql_terms;
+        Ok(reach(superuser, entrances?, &login.role, terms).await?)
+    };
+    let (login, reach) = futures::join!(prove_login(survey), reached);
+    SqlProof { login, reach }
+}
+
 /// Logs in as the new login, and once with a wrong password.
-///
-/// # Errors
-/// The login is not let in, so the share would be of no use.
-pub(crate) async fn prove_login(
-    survey: &Survey,
-    password: &Secret<String>,
-) -> Result<LoginProof, Failure> {
+async fn prove_login(survey: &Survey) -> Result<LoginProof, Failure> {
+    let password = &survey.password;
     let credential = |password: Secret<String>| Credential {
         user: survey.login.role.clone(),
         password,
