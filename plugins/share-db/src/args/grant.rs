@@ -75,8 +75,8 @@ pub(super) struct GrantArgs {
     /// Close a database that the whole cluster reaches: only its namespace and its shares stay
     #[arg(long)]
     isolate: bool,
-    /// Where the operator of a CloudNativePG database runs, for --isolate to let it in; or
-    /// DATALAB_OPERATOR_NAMESPACE
+    /// Where CloudNativePG's operator runs, for --isolate to let it in
+    /// [env: DATALAB_OPERATOR_NAMESPACE]
     #[arg(long, value_name = "NAMESPACE")]
     operator_namespace: Option<Namespace>,
     /// Secret with the superuser's username and password, if the catalogue made none

@@ -78,12 +78,12 @@ pub(super) fn operator(
             database.name
         ),
     )
-    .detail("an operator that does not reach its pods makes no other the primary when one fails; where it runs cannot be seen with your rights")
+    .detail("an operator that does not reach its pods makes no other the primary when one fails")
+    .detail("where it runs cannot be seen with your rights; whoever runs the cluster sees it: kubectl get pods -A -l app.kubernetes.io/name=cloudnative-pg")
     .next(format!(
         "{} postgres/{} --with {} -n {} --isolate --operator-namespace NAMESPACE",
         desk.name, database.name, request.with, database.namespace
-    ))
-    .next("kubectl get pods -A -l app.kubernetes.io/name=cloudnative-pg, by whoever runs the cluster"))
+    )))
 }
 
 impl Survey {
@@ -136,7 +136,9 @@ impl Survey {
             }));
         }
         let operator = match &self.network.operator {
-            Some(operator) => format!(", the operator in namespace {operator} reach its ports"),
+            Some(operator) => {
+                format!(", the operator in namespace {operator} (ports 8000 and the database's)")
+            }
             None => String::new(),
         };
         let today = match self.network.exposure.is_open() {

@@ -75,24 +75,31 @@ pub(crate) async fn survey(
 
     let wanted_access = needed(Some(&object_name));
     let patience = Patience::of(request.patience);
-    let (missing, read, opened) = futures::join!(
-        cluster.permitted(namespace, &wanted_access),
-        async {
-            futures::try_join!(
-                catalogue::friendly_name(cluster, &database),
-                cluster.list::<NetworkPolicy>(namespace, ""),
-                cluster.list::<RoleBinding>(namespace, ""),
-                cluster.get::<SecretObject>(namespace, &object_name),
-                cluster.get::<Role>(namespace, &object_name),
-            )
-        },
-        patience.looking(|| shared_database::open(desk, request, &database, before)),
-    );
-    refuse_missing(desk, &missing?)?;
-    let (friendly_name, policies, bindings, secret, role) = read?;
-    let existing = Existing::of(secret, role, &policies, &bindings, &database, &object_name);
-    existing.refuse_foreign()?;
-    let operator = isolation::operator(desk, request, &database, &existing)?;
+    let read = async {
+        futures::try_join!(
+            catalogue::friendly_name(cluster, &database),
+            cluster.list::<NetworkPolicy>(namespace, ""),
+            cluster.list::<RoleBinding>(namespace, ""),
+            cluster.get::<SecretObject>(namespace, &object_name),
+            cluster.get::<Role>(namespace, &object_name),
+        )
+    };
+    let read = async {
+        let (missing, read) = futures::join!(cluster.permitted(namespace, &wanted_access), read);
+        refuse_missing(desk, &missing?)?;
+        let (friendly_name, policies, bindings, secret, role) = read?;
+        let existing = Existing::of(secret, role, &policies, &bindings, &database, &object_name);
+        existing.refuse_foreign()?;
+        let operator = isolation::operator(desk, request, &database, &existing)?;
+        Ok((friendly_name, policies, bindings, existing, operator))
+    };
+    // What is wrong with the request need not wait for the database, whose failure comes second.
+    let opened = async {
+        let opened = patience.looking(|| shared_database::open(desk, request, &database, before));
+        Ok::<_, Failure>(opened.await)
+    };
+    let ((friendly_name, policies, bindings, existing, operator), opened) =
+        futures::try_join!(read, opened)?;
     let now = cluster.server_time().await?;
     let terms_before = existing.terms();
     let expiry = request.expiry(now, terms_before.as_ref())?;

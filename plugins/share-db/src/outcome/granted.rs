@@ -375,6 +375,9 @@ impl Granted {
                 lines.extend(public_reach(database));
             }
         }
+        lines.extend(self.operator_namespace.iter().map(|operator| {
+            format!("  unproven  from here: that the operator runs in namespace {operator}")
+        }));
         lines.push(format!(
             "  unproven  from here: that namespace {} exists, and the network path from its pods (known by kubernetes.io/metadata.name={})",
             self.grantee, self.grantee
