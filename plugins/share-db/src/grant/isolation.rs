@@ -55,7 +55,6 @@ impl Network {
 /// # Errors
 /// There has to be a base policy, and nobody says which operator it is for.
 pub(super) fn operator(
-    desk: &Desk<'_>,
     request: &GrantRequest,
     database: &Database,
     existing: &Existing,
@@ -80,10 +79,7 @@ pub(super) fn operator(
     )
     .detail("an operator that does not reach its pods makes no other the primary when one fails")
     .detail("where it runs cannot be seen with your rights; whoever runs the cluster sees it: kubectl get pods -A -l app.kubernetes.io/name=cloudnative-pg")
-    .next(format!(
-        "{} postgres/{} --with {} -n {} --isolate --operator-namespace NAMESPACE",
-        desk.name, database.name, request.with, database.namespace
-    )))
+    .next("the same command with --operator-namespace NAMESPACE"))
 }
 
 impl Survey {

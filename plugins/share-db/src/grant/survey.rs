@@ -90,7 +90,7 @@ pub(crate) async fn survey(
         let (friendly_name, policies, bindings, secret, role) = read?;
         let existing = Existing::of(secret, role, &policies, &bindings, &database, &object_name);
         existing.refuse_foreign()?;
-        let operator = isolation::operator(desk, request, &database, &existing)?;
+        let operator = isolation::operator(request, &database, &existing)?;
         Ok((friendly_name, policies, bindings, existing, operator))
     };
     // What is wrong with the request need not wait for the database, whose failure comes second.

@@ -18,7 +18,8 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Granted {
     pub(crate) result: GrantResult,
-    pub(crate) dry_run: DryRun,
+    /// `none`, `client` or `server`.
+    pub(crate) dry_run: &'static str,
     pub(crate) namespace: String,
     pub(crate) database: String,
     pub(crate) friendly_name: Option<String>,
@@ -89,7 +90,11 @@ impl Granted {
                 (false, false) => GrantResult::Changed,
                 (false, true) => GrantResult::Unchanged,
             },
-            dry_run: request.dry_run,
+            dry_run: match request.dry_run {
+                DryRun::None => "none",
+                DryRun::Client => "client",
+                DryRun::Server => "server",
+            },
             namespace: identity.namespace.to_string(),
             database: identity.database.clone(),
             friendly_name: survey.friendly_name.clone(),
@@ -160,9 +165,9 @@ impl Granted {
             .map(|name| format!(" ({name})"))
             .unwrap_or_default();
         let dry = match self.dry_run {
-            DryRun::Client => " (dry run)",
-            DryRun::Server => " (server dry run)",
-            DryRun::None => "",
+            "client" => " (dry run)",
+            "server" => " (server dry run)",
+            _ => "",
         };
         let verb = match self.result {
             GrantResult::Created => "shared",
@@ -268,7 +273,7 @@ impl Granted {
                 lines.push(format!("  {:<9} {line}", verb.word()));
             }
         }
-        if wide || self.dry_run.is_dry() {
+        if wide || self.dry_run != "none" {
             lines.extend(
                 self.statements
                     .iter()
@@ -293,7 +298,7 @@ impl Granted {
     }
 
     fn proofs(&self, lines: &mut Vec<String>) {
-        if self.dry_run.is_dry() {
+        if self.dry_run != "none" {
             return;
         }
         match self.proof.login {
@@ -437,7 +442,7 @@ impl Outcome for Granted {
         self.writes(wide, &mut lines);
         self.proofs(&mut lines);
         lines.push(self.readers());
-        if !self.dry_run.is_dry() {
+        if self.dry_run == "none" {
             lines.push(format!("send to {}: {}", self.grantee, self.connect));
             lines.push(format!("take back: {}", self.revoke));
         }
