@@ -27,6 +27,9 @@ pub(crate) const NAMESPACE: &str = "cnpg-system";
 /// The operator's Deployment in [`NAMESPACE`].
 pub(crate) const DEPLOYMENT: &str = "deployment/cnpg-controller-manager";
 
+/// The label of the operator's pods.
+pub(crate) const OPERATOR: &str = "app.kubernetes.io/name=cloudnative-pg";
+
 /// The catalogue of images that the platform's chart names.
 pub(crate) const CATALOG: &str = "postgresql-minimal-trixie";
 

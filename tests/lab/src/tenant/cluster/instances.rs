@@ -42,6 +42,13 @@ impl Cluster {
         self.pods(",cnpg.io/instanceRole=replica")
     }
 
+    /// The IP addresses of all its instances' pods.
+    #[must_use]
+    #[track_caller]
+    pub fn addresses(&self) -> Vec<String> {
+        self.each_pod("", "{.items[*].status.podIP}")
+    }
+
     /// Waits until so many instances serve, the primary among them.
     #[track_caller]
     pub fn instances(&self, count: usize) {
@@ -159,12 +166,20 @@ impl Cluster {
     /// The names of its pods with more labels, those of its jobs left out.
     #[track_caller]
     pub(super) fn pods(&self, labels: &str) -> Vec<String> {
+        self.each_pod(labels, "{.items[*].metadata.name}")
+    }
+
+    #[track_caller]
+    fn each_pod(&self, labels: &str, path: &str) -> Vec<String> {
         let selector = format!(
             "--selector=cnpg.io/cluster={},cnpg.io/podRole=instance{labels}",
             self.fullname
         );
-        let names = "--output=jsonpath={.items[*].metadata.name}";
-        self.get_all(&[&selector, names])
+        let path = format!("--output=jsonpath={path}");
+        let get = ["get", "pods", "--namespace", &self.namespace];
+        let line = [get.as_slice(), &[&selector, &path]].concat();
+        let words = self.stage().kubectl(line).run().ok();
+        words.split_whitespace().map(str::to_owned).collect()
     }
 
     #[track_caller]
@@ -189,13 +204,5 @@ impl Cluster {
         let pods = self.stage().kubectl(get).run().ok();
         let mut pods = pods.split_whitespace();
         pods.next().is_some_and(|first| first != pod) && pods.all(|other| other != pod)
-    }
-
-    #[track_caller]
-    fn get_all(&self, options: &[&str]) -> Vec<String> {
-        let get = ["get", "pods", "--namespace", &self.namespace];
-        let line = [get.as_slice(), options].concat();
-        let names = self.stage().kubectl(line).run().ok();
-        names.split_whitespace().map(str::to_owned).collect()
     }
 }

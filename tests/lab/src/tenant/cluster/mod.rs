@@ -24,7 +24,7 @@ pub(super) use volumes::Volumes;
 /// The namespace of the operator, and the label that its pods bear.
 pub const CLOUDNATIVE_PG: (&str, &str) = (
     crate::cloudnative_pg::NAMESPACE,
-    "app.kubernetes.io/name=cloudnative-pg",
+    crate::cloudnative_pg::OPERATOR,
 );
 
 /// A new database takes 20 s and its rows some more; a busy machine makes it minutes.

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use super::super::stage::Stage;
 use super::Cluster;
 use crate::Lab;
-use crate::cloudnative_pg::{self, DEPLOYMENT, NAMESPACE};
+use crate::cloudnative_pg::{self, DEPLOYMENT, NAMESPACE, OPERATOR};
 use crate::lock::Lock;
 use crate::progress;
 
@@ -72,5 +72,26 @@ impl Cluster {
             DEPLOYMENT,
         ];
         stage.kubectl(wait).run().ok();
+        self.until("the new operator to lead", || leads(stage));
     }
+}
+
+/// Whether the operator that runs is the one that leads: it does nothing before, and a predecessor's
+/// lease lasts 15 s unless that one gave it back.
+#[track_caller]
+fn leads(stage: &Stage) -> bool {
+    let get = |what: &str, options: &[&str]| {
+        let line = [&["get", what, "--namespace", NAMESPACE], options].concat();
+        stage.kubectl(line).run().ok()
+    };
+    let holder = get(
+        "leases.coordination.k8s.io",
+        &["--output=jsonpath={.items[*].spec.holderIdentity}"],
+    );
+    let selector = format!("--selector={OPERATOR}");
+    let pods = get(
+        "pods",
+        &[&selector, "--output=jsonpath={.items[*].metadata.name}"],
+    );
+    !pods.is_empty() && !pods.contains(' ') && holder.starts_with(&format!("{pods}_"))
 }
