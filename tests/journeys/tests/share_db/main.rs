@@ -7,6 +7,7 @@
 
 mod audit;
 mod budget;
+mod cnpg;
 mod connect;
 mod dry_run;
 mod failures;
