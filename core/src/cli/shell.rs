@@ -1,6 +1,7 @@
 use std::future::Future;
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use crate::{
     report::{Failure, Format, Kind, Outcome, render},
@@ -24,7 +25,8 @@ pub struct OutputArgs {
 }
 
 /// How far a command goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum DryRun {
     /// All the way.
     #[default]
@@ -33,6 +35,13 @@ pub enum DryRun {
     Client,
     /// Writes are sent as dry runs, so that the server's own checks speak.
     Server,
+}
+
+impl DryRun {
+    /// Whether nothing is changed.
+    pub fn is_dry(self) -> bool {
+        self != Self::None
+    }
 }
 
 /// How far the command goes, and whether differences count.

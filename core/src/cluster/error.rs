@@ -284,10 +284,23 @@ impl From<Error> for Failure {
                 )),
                 _ => failure,
             },
+            Error::Denied { attempt, message } => match (quota(&message), &attempt.namespace) {
+                (Some(quota), Some(namespace)) => failure.next(format!(
+                    "kubectl describe resourcequota {quota} -n {namespace}"
+                )),
+                _ => failure,
+            },
             Error::Credential { details, .. } => details.into_iter().fold(failure, Failure::detail),
             _ => failure,
         }
     }
+}
+
+/// The quota that is used up, by the words of the API server's own admission: `exceeded quota: NAME,
+/// requested: …, used: …, limited: …`.
+fn quota(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("exceeded quota: ")?;
+    rest.split(',').next()
 }
 
 /// The question that shows the reader the same refusal.

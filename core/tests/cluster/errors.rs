@@ -77,6 +77,12 @@ async fn policies_are_not_access_rules() {
         );
         assert_eq!(Failure::from(error).kind(), Kind::Refused);
     }
+    let message = r#"secrets "x" is forbidden: exceeded quota: few-secrets, requested: count/secrets=1, used: count/secrets=5, limited: count/secrets=5"#;
+    let (_, text) = failure_of(|| status(403, "Forbidden", message)).await;
+    assert!(
+        text.ends_with("used: count/secrets=5, limited: count/secrets=5\ntry: kubectl describe resourcequota few-secrets -n user-me"),
+        "{text}"
+    );
     // Without a rule, the server's own words are the best there is.
     let escalation = r#"roles.rbac.authorization.k8s.io "r" is forbidden: user "me" (groups=["g"]) is attempting to grant RBAC permissions not currently held:"#;
     let fake = Fake::start(move |_| status(403, "Forbidden", escalation)).await;

@@ -5,7 +5,7 @@ use datalab_core::{
         core::v1::{Pod, Secret as SecretObject},
         networking::v1::NetworkPolicy,
     },
-    report::{Failure, Kind},
+    report::Failure,
     words::ObjectName,
 };
 use jiff::Timestamp;
@@ -38,17 +38,21 @@ pub(crate) async fn list(desk: &Desk<'_>, request: &ListRequest) -> Result<Share
         Records::read(cluster, namespace),
         cluster.list::<Pod>(namespace, ""),
     );
-    let (
-        databases,
-        Records {
-            mut records,
-            policies,
-        },
-        pods,
-    ) = (databases?, records?, pods?);
+    let (databases, records, pods) = (databases?, records?, pods?);
     let now = cluster.server_time().await?;
-    if let Some(wanted) = &request.database {
-        let only = only_database(desk, wanted, &databases, &records).await?;
+    let only = match &request.database {
+        Some(wanted) => Some(
+            records
+                .database(cluster, namespace, wanted, &databases)
+                .await?,
+        ),
+        None => None,
+    };
+    let Records {
+        mut records,
+        policies,
+    } = records;
+    if let Some(only) = only {
         records.retain(|record| record.identity.database == only);
     }
     let mut shares: Vec<ListedShare> = records
@@ -88,28 +92,6 @@ pub(crate) async fn list(desk: &Desk<'_>, request: &ListRequest) -> Result<Share
         items: shares,
         unasked,
     })
-}
-
-/// The database that is meant; one that is gone is known by its shares.
-async fn only_database(
-    desk: &Desk<'_>,
-    wanted: &Wanted,
-    databases: &[Database],
-    records: &[Record],
-) -> Result<String, Failure> {
-    match catalogue::choose(&desk.cluster, desk.namespace(), wanted, databases.to_vec()).await {
-        Ok(database) => Ok(database.name),
-        Err(failure) if failure.kind() == Kind::NotFound => wanted
-            .name
-            .clone()
-            .filter(|name| {
-                records
-                    .iter()
-                    .any(|record| record.identity.database == *name)
-            })
-            .ok_or(failure),
-        Err(failure) => Err(failure),
-    }
 }
 
 /// The exposure of a database as it is, and as it would be without the policies of shares.

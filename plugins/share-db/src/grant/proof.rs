@@ -5,7 +5,7 @@ use datalab_core::{
     report::Failure,
     words::{Namespace, Subject},
 };
-use futures::future::join_all;
+use futures::future::try_join_all;
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ use crate::{desk::Desk, postgres::Reach};
 /// How long a fresh RoleBinding may take to count: the authorizer watches, it is not told.
 const PUBLICATION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long to wait before asking again.
+/// How long to wait before asking again for the first time; twice as long each time after.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the grantee can do now, as far as it can be asked from here.
@@ -55,20 +55,15 @@ pub(crate) async fn prove(desk: &Desk<'_>, survey: &Survey, asked: Option<SqlPro
             None => prove_in_database(survey).await,
         }
     };
-    let identities: Vec<Identity> = survey.terms.subjects.iter().map(assumed).collect();
-    let reviews = identities
-        .iter()
-        .map(|identity| reviews(desk, survey, identity));
-    let (SqlProof { login, reach }, reviews) = futures::join!(in_database, join_all(reviews));
+    let (SqlProof { login, reach }, reviews) =
+        futures::join!(in_database, review_all(desk, survey));
     match login {
         Ok(login) => proof.login = Some(login),
         Err(failure) => proof.gaps.push(failure.problem().to_owned()),
     }
-    for answers in reviews {
-        match answers {
-            Ok(reviews) => proof.reviews.extend(reviews),
-            Err(failure) => proof.gaps.push(failure.problem().to_owned()),
-        }
+    match reviews {
+        Ok(reviews) => proof.reviews = reviews,
+        Err(failure) => proof.gaps.push(failure.problem().to_owned()),
     }
     match reach {
         Ok(reach) => proof.reach = Some(reach),
@@ -107,42 +102,40 @@ fn assumed(subject: &Subject) -> Identity {
     }
 }
 
-async fn reviews(
-    desk: &Desk<'_>,
-    survey: &Survey,
-    identity: &Identity,
-) -> Result<Vec<Review>, Failure> {
-    let own = Access::new("get", "", "secrets").on(&survey.identity.object_name());
+/// Asks the API server what each of the subjects may do.
+async fn review_all(desk: &Desk<'_>, survey: &Survey) -> Result<Vec<Review>, Failure> {
+    let identities: Vec<Identity> = survey.terms.subjects.iter().map(assumed).collect();
     let others = [
         Access::new("get", "", "secrets").on(&survey.superuser_secret),
         Access::new("list", "", "secrets"),
         Access::new("list", "", "pods"),
         Access::new("create", "", "pods/exec").on(&survey.primary.name),
     ];
-    let answered = |access: &Access, allowed: bool, expected: bool| Review {
-        user: identity.user.clone(),
-        groups: identity.groups.clone(),
-        question: access.to_string(),
-        allowed,
-        expected,
-    };
-    let denied = others.iter().map(|access| async {
-        Ok(answered(
-            access,
-            review(desk, survey, identity, access).await?,
-            false,
-        ))
+    let denied = identities.iter().map(|identity| {
+        try_join_all(
+            others
+                .iter()
+                .map(|access| review(desk, survey, identity, access, false)),
+        )
     });
-    let denied: Vec<Review> = join_all(denied)
-        .await
-        .into_iter()
-        .collect::<Result<_, Failure>>()?;
-    // The authorizer hears of the binding a moment after it was made: this is asked last.
-    let allowed = until_allowed(desk, survey, identity, &own).await?;
-    Ok([answered(&own, allowed, true)]
-        .into_iter()
-        .chain(denied)
-        .collect())
+    let denied = try_join_all(denied).await?;
+    // The authorizer hears of the binding a moment after it was made, and then for all: the share's
+    // own Secret is asked for last, and by one after the other.
+    let own = Access::new("get", "", "secrets").on(&survey.identity.object_name());
+    let begun = Instant::now();
+    let mut all = Vec::new();
+    for (identity, denied) in identities.iter().zip(denied) {
+        let mut pause = PAUSE;
+        let mut answer = review(desk, survey, identity, &own, true).await?;
+        while !answer.allowed && begun.elapsed() < PUBLICATION_TIMEOUT {
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+            answer = review(desk, survey, identity, &own, true).await?;
+        }
+        all.push(answer);
+        all.extend(denied);
+    }
+    Ok(all)
 }
 
 async fn review(
@@ -150,24 +143,15 @@ async fn review(
     survey: &Survey,
     identity: &Identity,
     access: &Access,
-) -> Result<bool, Failure> {
+    expected: bool,
+) -> Result<Review, Failure> {
     let namespace = &survey.identity.namespace;
     let verdict = desk.cluster.review(namespace, identity, access).await?;
-    Ok(verdict.allowed)
-}
-
-async fn until_allowed(
-    desk: &Desk<'_>,
-    survey: &Survey,
-    identity: &Identity,
-    access: &Access,
-) -> Result<bool, Failure> {
-    let begun = Instant::now();
-    loop {
-        let allowed = review(desk, survey, identity, access).await?;
-        if allowed || begun.elapsed() >= PUBLICATION_TIMEOUT {
-            return Ok(allowed);
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
+    Ok(Review {
+        user: identity.user.clone(),
+        groups: identity.groups.clone(),
+        question: access.to_string(),
+        allowed: verdict.allowed,
+        expected,
+    })
 }

@@ -18,8 +18,7 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Granted {
     pub(crate) result: GrantResult,
-    /// `none`, `client` or `server`.
-    pub(crate) dry_run: &'static str,
+    pub(crate) dry_run: DryRun,
     pub(crate) namespace: String,
     pub(crate) database: String,
     pub(crate) friendly_name: Option<String>,
@@ -90,11 +89,7 @@ impl Granted {
                 (false, false) => GrantResult::Changed,
                 (false, true) => GrantResult::Unchanged,
             },
-            dry_run: match request.dry_run {
-                DryRun::None => "none",
-                DryRun::Client => "client",
-                DryRun::Server => "server",
-            },
+            dry_run: request.dry_run,
             namespace: identity.namespace.to_string(),
             database: identity.database.clone(),
             friendly_name: survey.friendly_name.clone(),
@@ -165,9 +160,9 @@ impl Granted {
             .map(|name| format!(" ({name})"))
             .unwrap_or_default();
         let dry = match self.dry_run {
-            "client" => " (dry run)",
-            "server" => " (server dry run)",
-            _ => "",
+            DryRun::Client => " (dry run)",
+            DryRun::Server => " (server dry run)",
+            DryRun::None => "",
         };
         let verb = match self.result {
             GrantResult::Created => "shared",
@@ -273,7 +268,7 @@ impl Granted {
                 lines.push(format!("  {:<9} {line}", verb.word()));
             }
         }
-        if wide || self.dry_run != "none" {
+        if wide || self.dry_run.is_dry() {
             lines.extend(
                 self.statements
                     .iter()
@@ -298,7 +293,7 @@ impl Granted {
     }
 
     fn proofs(&self, lines: &mut Vec<String>) {
-        if self.dry_run != "none" {
+        if self.dry_run.is_dry() {
             return;
         }
         match self.proof.login {
@@ -442,7 +437,7 @@ impl Outcome for Granted {
         self.writes(wide, &mut lines);
         self.proofs(&mut lines);
         lines.push(self.readers());
-        if self.dry_run == "none" {
+        if !self.dry_run.is_dry() {
             lines.push(format!("send to {}: {}", self.grantee, self.connect));
             lines.push(format!("take back: {}", self.revoke));
         }

@@ -12,8 +12,7 @@ use crate::{outcome::by_name, postgres::OwnedObject, share::Identity};
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Revoked {
     pub(crate) namespace: String,
-    /// `none`, `client` or `server`.
-    pub(crate) dry_run: &'static str,
+    pub(crate) dry_run: DryRun,
     pub(crate) items: Vec<RevokedShare>,
     pub(crate) notes: Vec<String>,
     /// What failed beside the shares themselves.
@@ -146,11 +145,7 @@ impl Revoked {
     pub(crate) fn new(command: &DisplayName, namespace: &Namespace, dry_run: DryRun) -> Self {
         Self {
             namespace: namespace.to_string(),
-            dry_run: match dry_run {
-                DryRun::None => "none",
-                DryRun::Client => "client",
-                DryRun::Server => "server",
-            },
+            dry_run,
             items: Vec::new(),
             notes: Vec::new(),
             problems: Vec::new(),
@@ -182,8 +177,8 @@ impl Outcome for Revoked {
         }
         let mut lines: Vec<String> = Vec::new();
         for share in &self.items {
-            lines.extend(share.lines(&self.command, self.dry_run != "none"));
-            if wide || self.dry_run != "none" {
+            lines.extend(share.lines(&self.command, self.dry_run.is_dry()));
+            if wide || self.dry_run.is_dry() {
                 lines.extend(
                     share
                         .statements

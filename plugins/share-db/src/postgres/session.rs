@@ -116,6 +116,11 @@ impl Server {
         }
     }
 
+    /// Lets go of the streams that were opened ahead.
+    pub(crate) fn expect_no_logins(&self) {
+        self.ahead().clear();
+    }
+
     fn ahead(&self) -> MutexGuard<'_, Vec<DuplexStream>> {
         self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -54,8 +54,10 @@ impl Superuser {
     }
 
     /// Ends whatever transaction a session is in the middle of. A COMMIT that was on its way is
-    /// carried out before; a lost session cannot commit any more.
+    /// carried out before; a lost session cannot commit any more. Nor are streams used that were
+    /// opened for what has failed since.
     pub(crate) async fn roll_back(&self) {
+        self.server.expect_no_logins();
         for session in self.kept() {
             let _ = session.run(&Statement::open("ROLLBACK")).await;
         }

@@ -35,8 +35,16 @@ pub(super) async fn plan(desk: &Desk<'_>, request: &RevokeRequest) -> Result<Pla
         catalogue::all(cluster, namespace),
         Records::read(cluster, namespace)
     );
-    let (databases, Records { records, policies }) = (databases?, records?);
-    let only = only_database(desk, request, &databases, &records).await?;
+    let (databases, records) = (databases?, records?);
+    let only = match &request.database {
+        Some(wanted) => Some(
+            records
+                .database(cluster, namespace, wanted, &databases)
+                .await?,
+        ),
+        None => None,
+    };
+    let Records { records, policies } = records;
     let meant = meant(desk, request, only.as_deref(), &records).await?;
     if let Which::All = request.which
         && request.dry_run == DryRun::None
@@ -99,38 +107,6 @@ pub(super) async fn plan(desk: &Desk<'_>, request: &RevokeRequest) -> Result<Pla
         policies,
         databases: all_reached,
     })
-}
-
-/// The database that is named; one that is gone is known by its shares.
-async fn only_database(
-    desk: &Desk<'_>,
-    request: &RevokeRequest,
-    databases: &[Database],
-    records: &[Record],
-) -> Result<Option<String>, Failure> {
-    let Some(wanted) = &request.database else {
-        return Ok(None);
-    };
-    match catalogue::choose(&desk.cluster, desk.namespace(), wanted, databases.to_vec()).await {
-        Ok(database) => Ok(Some(database.name)),
-        Err(failure) if failure.kind() == Kind::NotFound => {
-            let mut known: Vec<&String> = records
-                .iter()
-                .map(|record| &record.identity.database)
-                .filter(|database| match &wanted.name {
-                    Some(name) => *database == name,
-                    // Without a name, only a namespace whose one shared database is gone is clear.
-                    None => databases.is_empty(),
-                })
-                .collect();
-            known.dedup();
-            match known.as_slice() {
-                [one] => Ok(Some((*one).clone())),
-                _ => Err(failure),
-            }
-        }
-        Err(failure) => Err(failure),
-    }
 }
 
 async fn meant(

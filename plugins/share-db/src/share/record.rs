@@ -12,10 +12,12 @@ use datalab_core::{
             apimachinery::pkg::apis::meta::v1::ObjectMeta,
         },
     },
+    report::{Failure, Kind},
     words::Namespace,
 };
 
 use super::{BY_PURPOSE, DATABASE_LABEL, GRANTEE_LABEL, Identity, Keeper, Terms, is_ours};
+use crate::catalogue::{self, Database, Wanted};
 
 /// What the cluster knows of one share; a share that was cut short has some of it only.
 #[derive(Clone, Debug)]
@@ -109,6 +111,42 @@ impl Records {
             records: found.into_values().collect(),
             policies,
         })
+    }
+}
+
+impl Records {
+    /// The database that is meant; one that is gone is known by its shares.
+    ///
+    /// # Errors
+    /// None, or more than one, fits.
+    pub(crate) async fn database(
+        &self,
+        cluster: &Cluster,
+        namespace: &Namespace,
+        wanted: &Wanted,
+        databases: &[Database],
+    ) -> Result<String, Failure> {
+        let failure = match catalogue::choose(cluster, namespace, wanted, databases.to_vec()).await
+        {
+            Ok(database) => return Ok(database.name),
+            Err(failure) if failure.kind() == Kind::NotFound => failure,
+            Err(failure) => return Err(failure),
+        };
+        let mut known: Vec<&String> = self
+            .records
+            .iter()
+            .map(|record| &record.identity.database)
+            .filter(|database| match &wanted.name {
+                Some(name) => *database == name,
+                // Without a name, only a namespace whose one shared database is gone is clear.
+                None => databases.is_empty(),
+            })
+            .collect();
+        known.dedup();
+        match known.as_slice() {
+            [one] => Ok((*one).clone()),
+            _ => Err(failure),
+        }
     }
 }
 
