@@ -15,6 +15,7 @@
 //! | `expiry` | ends that are past, too distant or no dates |
 //! | `connection` | the API server is away, is none, or does not know who asks |
 //! | `interruption` | locks, full servers, signals |
+//! | `operator` | an operator that nobody names, or that policies keep out |
 
 mod choice;
 mod connection;
@@ -23,6 +24,7 @@ mod exposure;
 mod failover;
 mod grantee;
 mod interruption;
+mod operator;
 mod readiness;
 mod rights;
 mod superuser;
