@@ -10,6 +10,7 @@
 //! - around it: [`init`] (the first process), `cgroup`, `mounts`, `network`, `state`
 //! - on it: [`policy`] (enforces NetworkPolicies), [`tenant`] (namespaces, users and databases)
 //! - on it when a story asks for it: `cloudnative_pg` (the operator), more images
+//! - between a program and it: [`proxy`] (counts, stops, answers in its place)
 //! - for tests that need any of this: [`skip`]
 //!
 //! | variable | what it holds |
@@ -44,6 +45,7 @@ mod pki;
 pub mod policy;
 mod process;
 mod progress;
+pub mod proxy;
 mod skip;
 mod state;
 pub mod tenant;
