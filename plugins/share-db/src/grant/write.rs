@@ -121,13 +121,7 @@ async fn write_all(
     survey: &Survey,
     journal: &mut Journal,
 ) -> Result<Option<Written>, Failure> {
-    let (existing_binding, binding) = (&survey.existing.binding, &survey.wanted.binding);
-    let excludes = survey.existing.lets_in_others_than(binding);
-    if excludes {
-        // Publication comes last, but an exclusion first: who is shut out must not read what comes.
-        journal.begin("binding", Verb::Changed);
-        put(desk, existing_binding, binding, WriteMode::Commit).await?;
-    }
+    let unpublished = unpublish(desk, survey, journal).await?;
     if !write_secret(desk, survey, journal).await? {
         return Ok(None);
     }
@@ -172,9 +166,11 @@ async fn write_all(
     policies?;
 
     let publication = verb("rolebinding", &name);
-    if publication != Verb::Unchanged && !excludes {
+    if unpublished {
+        put(desk, &None, &wanted.binding, WriteMode::Commit).await?;
+    } else if publication != Verb::Unchanged {
         journal.begin("binding", publication);
-        carry_out(desk, publication, existing_binding, Some(binding)).await?;
+        put(desk, &existing.binding, &wanted.binding, WriteMode::Commit).await?;
     }
     Ok(Some(Written {
         actions,
@@ -208,6 +204,33 @@ async fn carry_out<K: Object>(
         _ => {}
     }
     Ok(())
+}
+
+/// Takes the binding away where the Secret gets another password: who is shut out must not read it,
+/// and whoever may read it must find one that the login has already. Publication comes last.
+async fn unpublish(
+    desk: &Desk<'_>,
+    survey: &Survey,
+    journal: &mut Journal,
+) -> Result<bool, cluster::Error> {
+    let existing = &survey.existing;
+    let keeps_password = existing
+        .password()
+        .is_some_and(|password| password.expose() == survey.password.expose());
+    let Some(binding) = existing.binding.as_ref().filter(|_| !keeps_password) else {
+        return Ok(false);
+    };
+    journal.begin("binding", Verb::Changed);
+    let (namespace, uid) = (&survey.identity.namespace, binding.metadata.uid.as_deref());
+    desk.cluster
+        .delete::<RoleBinding>(
+            namespace,
+            &survey.identity.object_name(),
+            uid,
+            WriteMode::Commit,
+        )
+        .await?;
+    Ok(true)
 }
 
 /// Makes an object, or makes it what it should be. One that exists is known to be ours by now: what

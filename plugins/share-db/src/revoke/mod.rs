@@ -1,8 +1,9 @@
 //! `revoke`: shares taken back.
 //!
-//! In the database first (no login, sessions cut, what the grantee owns handed over or listed, the
-//! login dropped), then RoleBinding, Role, NetworkPolicy and last the Secret, so that no login is
-//! ever without its Secret. An error ends nothing but its own share; what remains is named.
+//! The RoleBinding first, so that nobody reads a login that is over; then the database (no login,
+//! sessions cut, what the grantee owns handed over or listed, the login dropped), Role, NetworkPolicy
+//! and last the Secret, so that no login is ever without its Secret. An error ends nothing but its
+//! own share; what remains is named.
 
 mod one;
 mod plan;

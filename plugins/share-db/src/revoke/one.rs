@@ -29,6 +29,16 @@ pub(super) async fn revoke(
     reached: &Reached,
 ) -> RevokedShare {
     let mut share = RevokedShare::of(&record.identity);
+    let name = record.identity.object_name();
+    // Nobody is to read a login that is no longer let in.
+    delete::<RoleBinding>(
+        desk,
+        request,
+        &name,
+        record.binding.as_ref().map(|object| &object.metadata),
+        &mut share,
+    )
+    .await;
     let login_is_over = match in_database(request, record, reached, &mut share).await {
         Ok(is_over) => is_over,
         Err(failure) => {
@@ -38,15 +48,6 @@ pub(super) async fn revoke(
             false
         }
     };
-    let name = record.identity.object_name();
-    delete::<RoleBinding>(
-        desk,
-        request,
-        &name,
-        record.binding.as_ref().map(|object| &object.metadata),
-        &mut share,
-    )
-    .await;
     delete::<Role>(
         desk,
         request,
