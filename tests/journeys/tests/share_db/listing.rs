@@ -85,7 +85,7 @@ fn every_state_is_told() {
     ];
     assert_eq!(states(&me, "list --live"), owned(&seen));
     share_db(&me, "list --exit-code").fails_with(7);
-    let transcript = Transcript::of(&play);
+    let transcript = Transcript::of(&play, "share_db");
     transcript.keep(
         "listing-states",
         &share_db(&me, "list --live --output=wide"),

@@ -25,6 +25,7 @@ mod share;
 mod spellings;
 mod story;
 mod terms;
-mod transcript;
 mod transport;
 mod two_grantees;
+
+use datalab_journeys::transcript;

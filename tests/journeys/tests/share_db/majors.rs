@@ -36,7 +36,7 @@ fn shared_and_taken_back(test: &str, major: u32) {
     let (own, colleague) = (me.pod("notebook"), x.pod("notebook"));
     let db = db.ready();
     let public_may_create = major < PUBLIC_MAY_CREATE_BEFORE;
-    let transcript = Transcript::of(&play);
+    let transcript = Transcript::of(&play, "share_db");
     let before = db.effective_privileges();
 
     let grant = format!("postgres --with {} --schema sales", x.namespace());

@@ -64,7 +64,7 @@ impl Scene {
         let play = stage.play();
         Some(Self {
             me: play.tenant("me"),
-            transcript: Transcript::of(&play),
+            transcript: Transcript::of(&play, "share_db"),
             stage,
             play,
         })

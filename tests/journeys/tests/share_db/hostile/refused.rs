@@ -127,5 +127,5 @@ fn refusals_of_hostile_names_read_well() {
     ];
     // The command line itself is not ours to show.
     let said: Vec<&str> = outputs.iter().map(Output::stderr).collect();
-    Transcript::of(&play).keep_text("hostile-refusals", &said.join("\n"));
+    Transcript::of(&play, "share_db").keep_text("hostile-refusals", &said.join("\n"));
 }

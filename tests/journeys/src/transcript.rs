@@ -2,6 +2,7 @@
 //! what differs from run to run replaced by something of the same meaning and width.
 
 use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use datalab_lab::tenant::{Output, Play, Tenant};
 use regex::{Captures, Regex};
@@ -34,15 +35,13 @@ const ID: &str = r"([-_]|\bid )([0-9a-f]{12})\b";
 
 /// Runs `kubectl datalab share-db …` as a tenant.
 #[track_caller]
-pub(crate) fn share_db<S: AsRef<OsStr>>(
-    tenant: &Tenant,
-    words: impl IntoIterator<Item = S>,
-) -> Output {
+pub fn share_db<S: AsRef<OsStr>>(tenant: &Tenant, words: impl IntoIterator<Item = S>) -> Output {
     tenant.run(command_line(words))
 }
 
 /// The words of `kubectl datalab share-db …`, for a program to be started in another way.
-pub(crate) fn command_line<S: AsRef<OsStr>>(words: impl IntoIterator<Item = S>) -> Vec<OsString> {
+#[must_use]
+pub fn command_line<S: AsRef<OsStr>>(words: impl IntoIterator<Item = S>) -> Vec<OsString> {
     let mut line = ["kubectl", "datalab", "share-db"]
         .map(OsString::from)
         .to_vec();
@@ -51,35 +50,42 @@ pub(crate) fn command_line<S: AsRef<OsStr>>(words: impl IntoIterator<Item = S>) 
 }
 
 /// The snapshots of one play.
-pub(crate) struct Transcript {
+pub struct Transcript {
     suffix: String,
+    snapshots: PathBuf,
 }
 
 impl Transcript {
-    /// Of this play, whose random suffix is redacted.
-    pub(crate) fn of(play: &Play) -> Self {
+    /// Of this play, whose random suffix is redacted; kept in the folder `snapshots` of a test target of
+    /// this package, `share_db` say.
+    #[must_use]
+    pub fn of(play: &Play, target: &str) -> Self {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
         Self {
             suffix: play.name(""),
+            snapshots: package.join("tests").join(target).join("snapshots"),
         }
     }
 
     /// Asserts that a command showed what `snapshots/NAME.snap` holds.
     #[track_caller]
-    pub(crate) fn keep(&self, name: &str, output: &Output) {
+    pub fn keep(&self, name: &str, output: &Output) {
         self.keep_text(name, &output.to_string());
     }
 
     /// Asserts that a text is what `snapshots/NAME.snap` holds: several commands in a row, say.
     #[track_caller]
-    pub(crate) fn keep_text(&self, name: &str, text: &str) {
+    pub fn keep_text(&self, name: &str, text: &str) {
         let mut settings = insta::Settings::clone_current();
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
+        settings.set_snapshot_path(&self.snapshots);
         settings.bind(|| insta::assert_snapshot!(name, self.redact(text)));
     }
 
     /// The text with everything replaced that differs from run to run.
-    pub(crate) fn redact(&self, text: &str) -> String {
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
         if !self.suffix.is_empty() {
             text = text.replace(&self.suffix, &format!("-{SUFFIX}"));
@@ -116,6 +122,7 @@ fn regex(pattern: &str) -> Regex {
 fn what_differs_is_replaced_and_what_is_equal_stays_equal() {
     let transcript = Transcript {
         suffix: "-k3f9x".to_owned(),
+        snapshots: PathBuf::new(),
     };
     assert_eq!(
         transcript.redact(
