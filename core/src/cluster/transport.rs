@@ -221,10 +221,17 @@ fn tls_reason(error: &rustls::Error) -> String {
 
 /// The innermost error is the one that says what happened; the others say that something did.
 fn innermost(error: &(dyn StdError + 'static)) -> String {
-    chain(error)
-        .last()
-        .map(ToString::to_string)
-        .unwrap_or_default()
+    let chain = chain(error);
+    // A library's lesson in TLS tells nobody that the other side is gone.
+    let is_cut = chain.iter().any(|error| {
+        error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+    });
+    if is_cut {
+        return "the connection was closed before the answer".to_owned();
+    }
+    chain.last().map(ToString::to_string).unwrap_or_default()
 }
 
 fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'static)> {

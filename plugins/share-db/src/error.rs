@@ -28,12 +28,13 @@ impl From<LoginError> for Failure {
 
 impl From<SqlError> for Failure {
     fn from(error: SqlError) -> Self {
-        let kind = if error.is_lost() {
-            Kind::Unreachable
+        let (kind, problem) = if error.is_lost() {
+            let problem = "whether the database carried out a statement is not known";
+            (Kind::Unreachable, problem)
         } else {
-            Kind::Failed
+            (Kind::Failed, "the database did not carry out a statement")
         };
-        Self::new(kind, "the database did not carry out a statement")
+        Self::new(kind, problem)
             .caused_by(&error)
             .detail(format!("statement: {}", error.statement))
     }

@@ -81,7 +81,7 @@ pub(crate) enum LoginError {
 
 /// Why a statement did not succeed; the statement as it may be shown.
 #[derive(Debug, Error)]
-#[error("the database refused: {source}")]
+#[error("{} {source}", self.beginning())]
 pub(crate) struct SqlError {
     pub(crate) statement: String,
     pub(crate) source: ServerError,
@@ -281,6 +281,14 @@ impl SqlError {
     /// A lock was not had in time.
     pub(crate) fn is_lock_timeout(&self) -> bool {
         self.source.0.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    }
+
+    fn beginning(&self) -> &'static str {
+        if self.is_lost() {
+            "the connection to the database broke before it answered:"
+        } else {
+            "the database refused:"
+        }
     }
 
     /// The connection broke before the server answered.
