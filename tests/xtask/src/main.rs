@@ -3,6 +3,7 @@
 mod cargo;
 mod demo;
 mod lab;
+mod soak;
 mod test;
 
 use std::io::{self, Write as _};
@@ -23,6 +24,8 @@ enum Command {
     Demo(demo::Options),
     /// Run all tests
     Test(test::Options),
+    /// Kill share-db at random moments, and look what is left
+    Soak(soak::Options),
     /// A real Kubernetes cluster for the tests, on this machine
     #[command(subcommand)]
     Lab(lab::Command),
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Soak(options) => soak::run(&options),
         Command::Lab(command) => lab::run(command),
     };
     done.unwrap_or_else(|error| {

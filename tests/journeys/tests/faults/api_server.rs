@@ -169,16 +169,16 @@ fn an_overload_that_passes_is_waited_for() {
 }
 
 #[test]
-fn a_server_that_goes_away_in_the_middle_is_told_with_what_remains() {
+fn a_server_that_goes_away_at_the_last_write_is_told_with_what_remains() {
     let Some(scene) = Scene::required("the API server goes away") else {
         return;
     };
     let database = scene.database(true);
     let mut quiet = Quiet::of(&scene, &database);
     let gone = Arc::new(AtomicBool::new(false));
-    let is_policy = is_write("PATCH", "networkpolicies");
+    let is_last = is_write("PATCH", "rolebindings");
     let away = move |point: &Point| {
-        if is_policy(point) {
+        if is_last(point) {
             gone.store(true, Ordering::SeqCst);
         }
         gone.load(Ordering::SeqCst) && !point.is_sql()
@@ -186,7 +186,9 @@ fn a_server_that_goes_away_in_the_middle_is_told_with_what_remains() {
     scene.proxy.arm([Fault::at(What::CutBefore, away)]);
     let partial = scene.typed(&quiet.grant);
     assert_eq!(partial.code(), Some(6), "{partial}");
-    scene.transcript.keep("api-gone-in-the-middle", &partial);
+    scene
+        .transcript
+        .keep("api-gone-at-the-last-write", &partial);
     let left = quiet.shares.look();
     assert!(!left.is_empty(), "it says that something remains");
     assert_eq!(left.broken(), Vec::<String>::new());

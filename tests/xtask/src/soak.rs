@@ -1,0 +1,277 @@
+//! `cargo xtask soak`: the tool killed at random moments, hundreds of times, and each share found
+//! whole. What the stories in `tests/journeys/tests/faults` do at each point once, this does wherever
+//! chance has it: between the points too, and with whatever the last kill left.
+
+use std::error::Error;
+use std::fs;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use datalab_journeys::shares::{Shares, State};
+use datalab_lab::tenant::{Play, Program, Release, Stage, Tenant};
+use datalab_lab::{Lab, LabName, down};
+
+use crate::{
+    cargo::{binaries, build_plugins},
+    lab::Console,
+};
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// What a killed command had asked for is carried out, or dropped, within this.
+const SETTLED: Duration = Duration::from_secs(20);
+
+/// How long to wait between two looks that should be alike.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How often to kill, and where.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// How many kills
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    rounds: u32,
+    /// The random numbers of an earlier soak [default: others each time]
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// A lab that is up and stays so, instead of one for this soak alone
+    #[arg(long, value_name = "NAME")]
+    name: Option<LabName>,
+}
+
+/// Soaks, and says what came of it. A share that is not whole ends it with what is wrong.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
+    if !build_plugins()? {
+        return Err("the plugins do not build".into());
+    }
+    let seed = match options.seed {
+        Some(seed) => seed,
+        None => random_seed()?,
+    };
+    say(&format!("{} kills with --seed {seed}", options.rounds))?;
+    let mut numbers = Numbers(seed);
+    if let Some(name) = &options.name {
+        let stage = Stage::in_lab(&Lab::find(name)?);
+        return soak(&stage, options.rounds, &mut numbers);
+    }
+    let name: LabName = "soak".parse()?;
+    let (lab, _) = Lab::up(&name, &mut Console::new())?;
+    let soaked = soak(&Stage::in_lab(&lab), options.rounds, &mut numbers);
+    down(&name, &mut Console::new())?;
+    soaked
+}
+
+/// A command that is killed.
+struct Command {
+    name: &'static str,
+    words: Vec<String>,
+    /// Whether the colleague runs it.
+    is_theirs: bool,
+    /// How long it takes undisturbed, as far as is known.
+    takes: Duration,
+    kills: u32,
+    /// How often it had ended before it was to be killed.
+    ended: u32,
+}
+
+/// The people, their database and their commands.
+struct Scene {
+    me: Tenant,
+    x: Tenant,
+    commands: Vec<Command>,
+    _play: Play,
+}
+
+fn soak(stage: &Stage, rounds: u32, numbers: &mut Numbers) -> Result<ExitCode, Failure> {
+    let play = stage.play();
+    let (me, x) = (play.tenant("me"), play.tenant("x"));
+    let release = Release::named("postgresql-951239").isolated(false);
+    let database = me.postgres(release).ready();
+    let mut shares = Shares::of(stage, &database);
+    let privileges = database.effective_privileges();
+    let share = format!("{}/{}", me.namespace(), database.fullname());
+    let mut scene = Scene {
+        commands: commands(&share, &x),
+        me,
+        x,
+        _play: play,
+    };
+    // In this order each is possible after the last; how long each takes is the measure of its kills.
+    for command in 0..scene.commands.len() {
+        scene.undisturbed(command)?;
+    }
+
+    let begun = Instant::now();
+    for round in 1..=rounds {
+        let chosen = numbers.below(scene.commands.len() as u64);
+        let chosen = usize::try_from(chosen)?;
+        let after = scene.kill(chosen, numbers)?;
+        let state = settled(&mut shares)?;
+        let broken = state.broken();
+        if !broken.is_empty() {
+            let name = scene.commands[chosen].name;
+            return Err(format!(
+                "round {round}, {name} killed after {after:?}: {}",
+                broken.join("; ")
+            )
+            .into());
+        }
+        if round % 20 == 0 {
+            say(&format!("{round} kills, {:.0?}", begun.elapsed()))?;
+        }
+    }
+    // Whatever is left by now, a grant makes it whole, and a revoke leaves nothing.
+    let (grant, revoke) = (0, scene.commands.len() - 1);
+    scene.undisturbed(grant)?;
+    let whole = shares.look();
+    if !whole.broken().is_empty() || whole.published().len() != 1 {
+        return Err(format!("a last grant did not make it whole: {:?}", whole.broken()).into());
+    }
+    scene.undisturbed(revoke)?;
+    let rest = shares.look();
+    let changes = privileges.changes(&database.effective_privileges());
+    if !rest.is_empty() || !changes.is_empty() {
+        let rest = rest.facts(false);
+        return Err(format!("a last revoke left {rest:?} {changes:?}").into());
+    }
+    for command in &scene.commands {
+        say(&format!(
+            "{:<8} killed {} times, {} of them after its end",
+            command.name, command.kills, command.ended
+        ))?;
+    }
+    say(&format!(
+        "{rounds} kills in {:.0?}: no login without its Secret, no published Secret with a dead login, nobody beside the terms; the last grant was whole, and the last revoke left nothing",
+        begun.elapsed()
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn commands(share: &str, x: &Tenant) -> Vec<Command> {
+    let with = x.namespace();
+    let grant = format!("postgres --with {with} --isolate --yes --schema sales");
+    let lines = [
+        ("grant", grant.clone(), false),
+        (
+            "wider",
+            format!(
+                "{grant} --schema research --access write --no-expiry --subject user:{} --subject user:nobody",
+                x.user()
+            ),
+            false,
+        ),
+        (
+            "narrower",
+            format!("{grant} --subject user:{}", x.user()),
+            false,
+        ),
+        ("connect", format!("connect {share} --print env"), true),
+        (
+            "revoke",
+            format!("revoke postgres --with {with} --unisolate --yes"),
+            false,
+        ),
+    ];
+    lines
+        .into_iter()
+        .map(|(name, line, is_theirs)| Command {
+            name,
+            words: line.split_whitespace().map(str::to_owned).collect(),
+            is_theirs,
+            takes: Duration::ZERO,
+            kills: 0,
+            ended: 0,
+        })
+        .collect()
+}
+
+impl Scene {
+    fn program(&self, command: &Command) -> Result<Program, Failure> {
+        let who = if command.is_theirs { &self.x } else { &self.me };
+        // Straight, without kubectl, which becomes the plugin: more of the kills hit the plugin.
+        let plugin = binaries()?.join("kubectl-datalab-share_db");
+        let mut line = vec![plugin.into_os_string()];
+        line.extend(command.words.iter().map(Into::into));
+        Ok(who.program(line))
+    }
+
+    fn undisturbed(&mut self, command: usize) -> Result<(), Failure> {
+        let begun = Instant::now();
+        let output = self.program(&self.commands[command])?.run();
+        if !output.succeeded() {
+            return Err(format!("undisturbed, this should have succeeded:\n{output}").into());
+        }
+        self.commands[command].takes = begun.elapsed();
+        Ok(())
+    }
+
+    /// Starts a command and kills it some time later, which it returns.
+    fn kill(&mut self, command: usize, numbers: &mut Numbers) -> Result<Duration, Failure> {
+        let takes = self.commands[command].takes.as_micros();
+        let after = Duration::from_micros(numbers.below(u64::try_from(takes)?.max(1)));
+        let mut program = self.program(&self.commands[command])?.spawn();
+        thread::sleep(after);
+        let had_ended = program.try_wait()?.is_some();
+        program.kill()?;
+        program.wait_with_output()?;
+        let command = &mut self.commands[command];
+        command.kills += 1;
+        command.ended += u32::from(had_ended);
+        Ok(after)
+    }
+}
+
+/// The shares, once nothing changes any more.
+fn settled(shares: &mut Shares<'_>) -> Result<State, Failure> {
+    let begun = Instant::now();
+    let mut last = shares.look();
+    while begun.elapsed() < SETTLED {
+        thread::sleep(PAUSE);
+        let state = shares.look();
+        if state.facts(true) == last.facts(true) && state.broken() == last.broken() {
+            return Ok(state);
+        }
+        last = state;
+    }
+    Err("the share goes on changing although its command was killed".into())
+}
+
+/// Random numbers that can be had again: Steele, Lea and Flood's SplitMix64.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+}
+
+fn random_seed() -> io::Result<u64> {
+    let mut bytes = [0; 4];
+    io::Read::read_exact(&mut fs::File::open("/dev/urandom")?, &mut bytes)?;
+    Ok(u64::from(u32::from_ne_bytes(bytes)))
+}
+
+fn say(text: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Numbers;
+
+    #[test]
+    fn a_seed_has_its_numbers() {
+        let of = |seed| {
+            let mut numbers = Numbers(seed);
+            [(); 5].map(|()| numbers.below(100))
+        };
+        assert_eq!(of(7), of(7));
+        assert_ne!(of(7), of(8));
+    }
+}
