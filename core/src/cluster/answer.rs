@@ -45,7 +45,7 @@ pub(super) fn of_status(attempt: Box<Attempt>, code: u16, status: &Status) -> Er
         },
         403 if is_access_rule(&message) => match rights_not_held(&message) {
             rights if rights.is_empty() => Error::Forbidden {
-                attempt,
+                attempt: by_the_missing_verb(attempt, &message),
                 message: without_object(&message),
             },
             rights => Error::Escalation { attempt, rights },
@@ -119,6 +119,16 @@ pub(super) fn beginning(answer: &Answer) -> String {
         Some((end, _)) => format!("{}…", &words[..end]),
         None => words,
     }
+}
+
+/// A WebSocket to a pod is asked for by GET. Servers before 1.35 want the right to `get` for it, later
+/// ones the right to `create` as well: the refusal names the one that is missing.
+fn by_the_missing_verb(mut attempt: Box<Attempt>, message: &str) -> Box<Attempt> {
+    let missing = ["get", "create"]
+        .into_iter()
+        .find(|verb| message.contains(&format!("cannot {verb} resource")));
+    attempt.verb = missing.unwrap_or(attempt.verb);
+    attempt
 }
 
 /// Whether a 403 speaks of the user's rights (RBAC or another authorizer, also RBAC's guard

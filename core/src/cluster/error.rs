@@ -312,6 +312,8 @@ fn can_i(attempt: &Attempt) -> String {
     let name = attempt
         .name
         .as_ref()
+        // What is not there yet has no name in a rule.
+        .filter(|_| attempt.verb != "create" || !subresource.is_empty())
         .map(|name| format!("/{name}"))
         .unwrap_or_default();
     let namespace = attempt

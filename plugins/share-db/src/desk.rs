@@ -45,6 +45,12 @@ impl<'a> Desk<'a> {
         self.cluster.namespace()
     }
 
+    /// Whether this runs in a pod of the cluster, by the variable that the kubelet sets in all of them.
+    pub(crate) fn is_in_a_pod(&self) -> bool {
+        let environment = self.world.environment();
+        environment.get("KUBERNETES_SERVICE_HOST").is_some()
+    }
+
     /// A line of talk, on standard error.
     pub(crate) fn note(&self, line: &str) {
         self.world

@@ -122,7 +122,10 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
                 let connected = async { connect(&desk().await?, &request).await }.await;
                 connected.map_err(|failure| match (failed_early, failure.kind()) {
                     (_, Kind::Interrupted | Kind::Terminated) | (None, _) => failure,
-                    (Some(kind), _) => failure.with_kind(kind),
+                    (Some(kind), found) if found == kind || failure.has_state() => {
+                        failure.with_kind(kind)
+                    }
+                    (Some(kind), _) => failure.with_kind(kind).state("no command was started"),
                 })
             })
         }

@@ -98,21 +98,21 @@ impl Endpoint {
 /// The certificate as a file for the client to read. It is named by what is in it, and no secret:
 /// it may stay, for the next connect and for whoever still has the path.
 fn file_of(world: &World, authority: &[u8]) -> Result<PathBuf, Failure> {
-    let cannot = |why: &str| {
+    let cannot = || {
         Failure::new(
             Kind::Failed,
-            format!("the certificate of the database's authority cannot be kept: {why}"),
+            "the certificate of the database's authority cannot be kept for the client to read",
         )
-        .next("export XDG_CACHE_HOME=/tmp, then the same command again")
+        .next("the same command after: export XDG_CACHE_HOME=/tmp")
     };
     let folder = world
         .environment()
         .cache()
-        .ok_or_else(|| cannot("neither XDG_CACHE_HOME nor HOME is set"))?;
+        .ok_or_else(|| cannot().detail("neither XDG_CACHE_HOME nor HOME is set"))?;
     let digest = HEXLOWER.encode(&Sha256::digest(authority));
     let path = folder
         .join("share-db")
         .join(format!("ca-{}.pem", &digest[..DIGITS]));
-    write_whole(&path, authority).map_err(|error| cannot("").caused_by(&error))?;
+    write_whole(&path, authority).map_err(|error| cannot().caused_by(&error))?;
     Ok(path)
 }

@@ -65,18 +65,29 @@ impl ConnectRequest {
 /// No share that may be read, one that is over, or a database that does not answer.
 pub(crate) async fn connect(desk: &Desk<'_>, request: &ConnectRequest) -> Result<u8, Failure> {
     refuse_terminal(desk, request)?;
+    // A port that is taken is said before anything is made.
+    let listener = match (request.listen, request.port) {
+        (false, None) => None,
+        _ => Some(listen(desk, request).await?),
+    };
     let login = interruptible(found::login(desk, &request.share)).await?;
     let endpoint = Endpoint::of(desk.world, &login, request.ssl_mode)?;
     if let (Some(form), false) = (request.print, request.listen) {
         print(desk, request, form, &login, &endpoint)?;
+        if !desk.is_in_a_pod() {
+            desk.note(&format!(
+                "{} is known to pods of the cluster only; for use from here, add --listen",
+                login.host
+            ));
+        }
         return Ok(0);
     }
     let route = Route::new(desk, request, &login, &endpoint);
     let code = match interruptible(route.choose()).await {
-        Ok(carrier) if matches!(*carrier, Carrier::Direct) && !request.listen => {
+        Ok(carrier) if matches!(*carrier, Carrier::Direct) && listener.is_none() => {
             return become_command(desk, request, &login, &endpoint);
         }
-        Ok(_) => through_a_local_port(desk, request, &login, &endpoint, &route).await,
+        Ok(_) => through_a_local_port(desk, request, &login, &endpoint, &route, listener).await,
         Err(failure) => Err(failure),
     };
     route.end().await;
@@ -145,8 +156,12 @@ async fn through_a_local_port(
     login: &SharedLogin,
     endpoint: &Endpoint,
     route: &Route<'_>,
+    listener: Option<LocalListener>,
 ) -> Result<u8, Failure> {
-    let listener = listen(desk, request).await?;
+    let listener = match listener {
+        Some(listener) => listener,
+        None => listen(desk, request).await?,
+    };
     let endpoint = endpoint.clone().through(listener.port());
     if request.listen {
         match request.print {

@@ -4,6 +4,7 @@ use datalab_core::{
     report::{Failure, Kind},
     world::{DialError, World},
 };
+use rustls::CertificateError;
 use tokio::time::{sleep, timeout};
 
 use super::{endpoint::Endpoint, login::SharedLogin, watched::Watched};
@@ -123,28 +124,26 @@ async fn attempt(
     let seen = seen
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    if seen.heard {
+    // TLS that cannot even begin, for want of an authority, has heard nothing either.
+    if seen.heard || matches!(error, LoginError::Tls { .. }) {
         return Err(Unproven::NotLetIn(error));
     }
-    match &seen.program {
-        Some(program) if OwnPod::lacks_a_program(program) => {
-            Err(Unproven::Unfit(program.to_string()))
-        }
-        _ => Err(Unproven::NotReached(closed(
-            address,
-            seen.failure
-                .as_deref()
-                .unwrap_or("the connection is closed without an answer"),
-        ))),
+    if let Some(why) = seen.program.as_ref().and_then(OwnPod::unfit) {
+        return Err(Unproven::Unfit(why));
     }
+    let why = seen.failure.as_deref();
+    Err(Unproven::NotReached(closed(
+        address,
+        why.unwrap_or("the connection is closed without an answer"),
+    )))
 }
 
 fn closed(address: &Address, why: &str) -> Failure {
     let Address { host, port } = address;
-    let problem = format!("{host}:{port} does not take connections");
-    let failure = if why.contains(&problem) || why.contains(&format!("{host}:{port} does not")) {
+    let failure = if why.contains(&format!("{host}:{port} does not")) {
         Failure::new(Kind::Unreachable, why)
     } else {
+        let problem = format!("{host}:{port} does not take connections");
         Failure::new(Kind::Unreachable, problem).detail(why)
     };
     failure.detail(
@@ -154,25 +153,79 @@ fn closed(address: &Address, why: &str) -> Failure {
 
 /// What a person reads when the server does not let the share's login in.
 pub(super) fn not_let_in(error: LoginError, login: &SharedLogin) -> Failure {
-    let is_certificate = matches!(
-        &error,
+    match &error {
         LoginError::Tls {
-            source: rustls::Error::InvalidCertificate(_)
+            source: rustls::Error::InvalidCertificate(problem),
+        } => not_trusted(problem, login),
+        LoginError::Tls { .. } => Failure::from(error)
+            .next("ask the owner to grant again: the same terms mend the share's certificate"),
+        LoginError::Refused { .. } => {
+            Failure::from(error).next("ask the owner to grant again: the same terms mend a login")
         }
-    );
-    let is_refused = error.is_refused();
-    let failure = Failure::from(error);
-    if is_certificate {
-        failure
-            .detail(format!(
-                "the share has the certificate of the authority, and calls the server {}",
-                login.host
-            ))
-            .next("the same command with --sslmode verify-ca, if only the name is wrong")
-            .next("ask the owner to grant again, if the authority is new")
-    } else if is_refused {
-        failure.next("ask the owner to grant again: the same terms mend a login")
-    } else {
-        failure
+        LoginError::TooManyConnections { .. } => Failure::from(error)
+            .next("ask the owner for a larger --connection-limit, if it is the login's"),
+        _ => error.into(),
+    }
+}
+
+/// What a person reads when the server's certificate is not the one that the share promises.
+fn not_trusted(problem: &CertificateError, login: &SharedLogin) -> Failure {
+    let host = &login.host;
+    let failure = |why: &str| {
+        Failure::new(
+            Kind::Failed,
+            format!("the server that answers is not known to be {host}: {why}"),
+        )
+    };
+    match problem {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            failure("its certificate is of another authority than the share's")
+                .detail("the database has a new authority, or this is somebody else's server")
+                .next("ask the owner to grant again: that renews the share's authority")
+        }
+        CertificateError::NotValidForName => failure("its certificate is for other names")
+            .next("the same command with --sslmode verify-ca, which asks for no name"),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            failure("its certificate is for other names")
+                .detail(presented.join(", "))
+                .next("the same command with --sslmode verify-ca, which asks for no name")
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            failure("its certificate has expired")
+                .next("ask the owner to renew the database's certificate")
+        }
+        other => failure("its certificate is not valid")
+            .detail(other.to_string())
+            .next("ask the owner to look at the database's certificate"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datalab_core::words::Secret;
+
+    use super::*;
+
+    #[test]
+    fn each_wrong_certificate_is_told_apart() {
+        let login = SharedLogin {
+            host: "db.user-me.svc".into(),
+            port: 5432,
+            database: "defaultdb".into(),
+            user: "share_user-x_1".into(),
+            password: Secret::new("pw".into()),
+            authority: None,
+        };
+        let told = [
+            CertificateError::UnknownIssuer,
+            CertificateError::NotValidForName,
+            CertificateError::Expired,
+            CertificateError::Revoked,
+        ]
+        .map(|problem| not_trusted(&problem, &login).problem().to_owned());
+        for (index, problem) in told.iter().enumerate() {
+            assert!(problem.contains("db.user-me.svc"), "{problem}");
+            assert!(!told[..index].contains(problem), "{problem}");
+        }
     }
 }

@@ -95,13 +95,11 @@ impl<'a> Route<'a> {
                 Ok(carrier) => return Ok(carrier),
                 Err(Unproven::NotLetIn(error)) => return Err(not_let_in(error, self.login)),
                 // What does not answer inside the cluster is closed, or down, to all its pods.
-                Err(Unproven::NotReached(failure)) if via.is_some() || self.is_in_a_pod() => {
-                    return Err(failure);
+                Err(Unproven::NotReached(failure)) if via.is_some() || self.desk.is_in_a_pod() => {
+                    return Err(self.not_reached(failure, "here"));
                 }
                 Err(Unproven::NotReached(_)) => {}
-                Err(Unproven::Unfit(why)) => {
-                    passed_over.push(format!("{why}: this is not a pod of the cluster"));
-                }
+                Err(Unproven::Unfit(_)) => {}
             }
         }
         if via.is_none_or(|via| via == Via::Pod) {
@@ -110,7 +108,8 @@ impl<'a> Route<'a> {
                 Ok(pods) => pods,
                 Err(failure) if via.is_some() => return Err(failure),
                 Err(failure) => {
-                    passed_over.push(failure.problem().to_owned());
+                    self.desk
+                        .note(&format!("passed over your pods: {}", failure.problem()));
                     Vec::new()
                 }
             };
@@ -120,9 +119,14 @@ impl<'a> Route<'a> {
                     Ok(carrier) => return Ok(carrier),
                     Err(Unproven::NotLetIn(error)) => return Err(not_let_in(error, self.login)),
                     Err(Unproven::NotReached(failure)) => {
-                        return Err(failure.detail(format!("tried from pod {name}")));
+                        return Err(self.not_reached(failure, &format!("pod {name}")));
                     }
-                    Err(Unproven::Unfit(why)) => passed_over.push(format!("pod {name}: {why}")),
+                    Err(Unproven::Unfit(why)) if via.is_some() => {
+                        passed_over.push(format!("pod {name}: {why}"));
+                    }
+                    Err(Unproven::Unfit(why)) => {
+                        self.desk.note(&format!("passed over pod {name}: {why}"));
+                    }
                 }
             }
         }
@@ -132,40 +136,65 @@ impl<'a> Route<'a> {
                 Ok(carrier) => Ok(carrier),
                 Err(Unproven::NotLetIn(error)) => Err(not_let_in(error, self.login)),
                 Err(Unproven::NotReached(failure)) => {
-                    Err(failure.detail("tried from a relay pod, which was removed again"))
+                    Err(self.not_reached(failure, "a relay pod, which was removed again"))
                 }
                 Err(Unproven::Unfit(why)) => Err(Failure::new(Kind::Failed, why)),
             };
         }
-        Err(passed_over
-            .into_iter()
-            .fold(self.no_way(via), Failure::detail))
+        Err(self.no_way(via, passed_over))
     }
 
-    fn no_way(&self, via: Option<Via>) -> Failure {
+    /// The failure of a way that was asked for, and of no other.
+    fn no_way(&self, via: Option<Via>, passed_over: Vec<String>) -> Failure {
         let namespace = self.desk.namespace();
-        let failure = Failure::new(
-            Kind::NotFound,
-            match via {
-                Some(Via::Direct) => format!(
-                    "the name {} is not known here: this is not a pod of the cluster",
-                    self.login.host
-                ),
-                _ => format!("no running pod of namespace {namespace} can carry the connection"),
-            },
-        );
-        match via {
-            Some(Via::Direct) => failure.next("the same command without --via direct"),
-            _ => failure
-                .detail("a pod needs python3 or bash for it; Jobs' pods are not asked")
-                .next(format!("kubectl get pods -n {namespace}"))
-                .next("the same command with --via relay"),
+        let not_found = |problem: String| Failure::new(Kind::NotFound, problem);
+        if via == Some(Via::Direct) {
+            return not_found(format!(
+                "the name {} is not known here: this is not a pod of the cluster",
+                self.login.host
+            ))
+            .next("the same command without --via direct");
         }
+        let (failure, way_on) = match &self.request.pod {
+            Some(name) if passed_over.is_empty() => (
+                not_found(format!("no pod {name} runs in namespace {namespace}")),
+                "the same command without --pod",
+            ),
+            Some(name) => (
+                not_found(format!(
+                    "pod {name} of namespace {namespace} cannot carry the connection"
+                )),
+                "the same command without --pod",
+            ),
+            None => (
+                not_found(format!(
+                    "no running pod of namespace {namespace} can carry the connection"
+                ))
+                .detail(format!(
+                    "the {PODS_TRIED} newest are tried; each needs python3 or bash; Jobs' pods are not asked"
+                )),
+                "the same command with --via relay",
+            ),
+        };
+        passed_over
+            .into_iter()
+            .fold(failure, Failure::detail)
+            .next(format!("kubectl get pods -n {namespace}"))
+            .next(way_on)
     }
 
-    fn is_in_a_pod(&self) -> bool {
-        let environment = self.desk.world.environment();
-        environment.get("KUBERNETES_SERVICE_HOST").is_some()
+    /// The failure of a way on which nothing answers.
+    fn not_reached(&self, failure: Failure, tried_from: &str) -> Failure {
+        failure
+            .detail(format!("tried from {tried_from}"))
+            .next(format!(
+                "kubectl get networkpolicies -n {}",
+                self.desk.namespace()
+            ))
+            .next(format!(
+                "ask its owner for: {} list --live -n {}",
+                self.desk.name, self.request.share.namespace
+            ))
     }
 
     async fn prove(&self, carrier: Carrier) -> Result<Carrier, Unproven> {
@@ -185,13 +214,14 @@ impl<'a> Route<'a> {
             .as_deref()
             .or_else(|| self.desk.world.environment().text("DATALAB_RELAY_IMAGE"))
             .unwrap_or(DEFAULT_IMAGE);
-        self.desk.note(&format!(
-            "starting relay pod of job {name} in {}, until this command ends",
-            self.desk.namespace()
-        ));
-        self.made.borrow_mut().push(name.clone());
         let (cluster, namespace) = (&self.desk.cluster, self.desk.namespace());
-        relay::start(cluster, namespace, &name, image, &self.address()).await
+        let address = self.address();
+        let relay = relay::Planned::admitted(cluster, namespace, &name, image, &address).await?;
+        self.desk.note(&format!(
+            "starting relay pod of job {name} in {namespace}, until this command ends"
+        ));
+        self.made.borrow_mut().push(name);
+        relay.start(cluster, namespace).await
     }
 
     fn address(&self) -> Address {

@@ -4,7 +4,7 @@ host, port, patience = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 try:
     link = socket.create_connection((host, port), patience)
 except OSError as error:
-    sys.exit("%s:%s: %s" % (host, port, error))
+    sys.exit(str(error.strerror or error))
 link.settimeout(None)
 link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -13,7 +13,7 @@ mod relay_pod;
 
 pub(crate) use job::DEFAULT_IMAGE;
 pub(crate) use own_pod::{OwnPod, own_pods};
-pub(crate) use relay_pod::{RelayPod, remove, start};
+pub(crate) use relay_pod::{Planned, RelayPod, remove};
 
 use std::time::Duration;
 

@@ -74,10 +74,16 @@ impl OwnPod {
         matches!(pod, Ok(Some(pod)) if is_running(&pod))
     }
 
-    /// Whether a program's end means that this pod cannot carry anything: it has no shell, or
-    /// neither python3 nor bash.
-    pub(crate) fn lacks_a_program(error: &ProgramError) -> bool {
-        error.code.is_none_or(|code| NO_PROGRAM.contains(&code))
+    /// Why this pod cannot carry anything, if a program's end means that: it has no shell, or neither
+    /// python3 nor bash.
+    pub(crate) fn unfit(error: &ProgramError) -> Option<String> {
+        let ProgramError { code, message } = error;
+        // The container runtime's words, behind a line of its own layers.
+        if message.contains("executable file not found") {
+            return Some("it has no shell".to_owned());
+        }
+        code.is_none_or(|code| NO_PROGRAM.contains(&code))
+            .then(|| message.clone())
     }
 }
 
@@ -136,4 +142,26 @@ fn container(pod: &Pod) -> Option<String> {
     named
         .or(containers.first().map(|container| &container.name))
         .cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_without_a_program_is_told_from_a_database_that_is_away() {
+        let unfit = |code: Option<u8>, message: &str| {
+            OwnPod::unfit(&ProgramError {
+                code,
+                message: message.to_owned(),
+            })
+        };
+        let runtime = "failed to start exec \"1f\": OCI runtime exec failed: exec failed: unable to start container process: exec: \"sh\": executable file not found in $PATH: unknown";
+        for code in [None, Some(126), Some(127)] {
+            assert_eq!(unfit(code, runtime).as_deref(), Some("it has no shell"));
+        }
+        let neither = "it has neither python3 nor bash";
+        assert_eq!(unfit(Some(127), neither).as_deref(), Some(neither));
+        assert_eq!(unfit(Some(1), "Connection refused"), None);
+    }
 }

@@ -84,48 +84,81 @@ impl Drop for RelayPod {
     }
 }
 
-/// Makes a relay and waits until it runs. Whatever comes of it, [`remove`] takes it away by the
-/// Job's name; if nobody does, it ends by itself.
-///
-/// # Errors
-/// The cluster refuses the pod, or it does not run in time.
-pub(crate) async fn start(
-    cluster: &Cluster,
-    namespace: &Namespace,
-    name: &str,
-    image: &str,
-    address: &Address,
-) -> Result<RelayPod, Failure> {
-    let job = job::job(namespace, name, image, address)?;
-    let pod = job::pod(&job);
-    let (left, tried) = tokio::join!(
-        remove_ended(cluster, namespace),
-        cluster.create(namespace, &pod, WriteMode::ServerDryRun)
-    );
-    // Somebody else's leftovers are not in the way of this connect.
-    drop(left);
-    tried.map_err(|error| refused(error, "pod"))?;
-    match cluster.create(namespace, &job, WriteMode::Commit).await {
-        Ok(Creation::Created(_)) => {}
-        Ok(Creation::AlreadyExists) => {
-            return Err(Failure::new(
-                Kind::Conflict,
-                format!("job {name} of namespace {namespace} is there already"),
-            ));
-        }
-        Err(error) => return Err(refused(error, "job")),
+/// A relay that the cluster would let in.
+pub(crate) struct Planned {
+    job: Job,
+    name: String,
+    image: String,
+}
+
+impl Planned {
+    /// Tries the relay's pod and its Job on the cluster, which makes neither.
+    ///
+    /// # Errors
+    /// The cluster's rules or policies refuse one of them.
+    pub(crate) async fn admitted(
+        cluster: &Cluster,
+        namespace: &Namespace,
+        name: &str,
+        image: &str,
+        address: &Address,
+    ) -> Result<Self, Failure> {
+        let job = job::job(namespace, name, image, address)?;
+        let pod = job::pod(&job);
+        let (left, pod, tried) = tokio::join!(
+            remove_ended(cluster, namespace),
+            cluster.create(namespace, &pod, WriteMode::ServerDryRun),
+            cluster.create(namespace, &job, WriteMode::ServerDryRun)
+        );
+        // Somebody else's leftovers are not in the way of this connect.
+        drop(left);
+        pod.map_err(|error| refused(error, "pod"))?;
+        tried.map_err(|error| refused(error, "job"))?;
+        Ok(Self {
+            job,
+            name: name.to_owned(),
+            image: image.to_owned(),
+        })
     }
-    let pod = wait_for_pod(cluster, namespace, name, image).await?;
-    let life = first_sign_of_life(cluster, namespace, &pod).await?;
-    let alive = Arc::new(AtomicBool::new(true));
-    let life = tokio::spawn(keep_alive(life, Arc::clone(&alive)));
-    Ok(RelayPod {
-        cluster: cluster.clone(),
-        namespace: namespace.clone(),
-        pod,
-        alive,
-        life,
-    })
+
+    /// Makes the relay and waits until it runs. Whatever comes of it, [`remove`] takes it away by the
+    /// Job's name; if nobody does, it ends by itself.
+    ///
+    /// # Errors
+    /// The cluster refuses it after all, or it does not run in time.
+    pub(crate) async fn start(
+        self,
+        cluster: &Cluster,
+        namespace: &Namespace,
+    ) -> Result<RelayPod, Failure> {
+        let Self { job, name, image } = self;
+        match cluster.create(namespace, &job, WriteMode::Commit).await {
+            Ok(Creation::Created(_)) => {}
+            Ok(Creation::AlreadyExists) => {
+                return Err(Failure::new(
+                    Kind::Conflict,
+                    format!("job {name} of namespace {namespace} is there already"),
+                ));
+            }
+            Err(error) => return Err(refused(error, "job")),
+        }
+        let (pod, life) = async {
+            let pod = wait_for_pod(cluster, namespace, &name, &image).await?;
+            let life = first_sign_of_life(cluster, namespace, &pod).await?;
+            Ok((pod, life))
+        }
+        .await
+        .map_err(|failure: Failure| failure.state(format!("job {name} was removed again")))?;
+        let alive = Arc::new(AtomicBool::new(true));
+        let life = tokio::spawn(keep_alive(life, Arc::clone(&alive)));
+        Ok(RelayPod {
+            cluster: cluster.clone(),
+            namespace: namespace.clone(),
+            pod,
+            alive,
+            life,
+        })
+    }
 }
 
 /// Takes a relay away; one that is gone already is as good.
@@ -158,13 +191,16 @@ async fn remove_ended(cluster: &Cluster, namespace: &Namespace) -> Result<(), cl
 }
 
 fn refused(error: cluster::Error, what: &str) -> Failure {
-    let is_policy = matches!(error, cluster::Error::Denied { .. });
+    let is_final = matches!(
+        error,
+        cluster::Error::Denied { .. } | cluster::Error::Forbidden { .. }
+    );
     let failure = Failure::from(error)
         .detail(format!(
             "connect needs this {what} in your namespace, as there is no other way to the database from here"
         ))
         .state("nothing was made");
-    if is_policy {
+    if is_final {
         failure
             .next("the same command in a terminal or notebook of the platform, or while one runs")
     } else {
@@ -196,7 +232,7 @@ async fn wait_for_pod(
                 .into_iter()
                 .find_map(|container| container.state?.waiting);
             if let Some(hopeless) = waiting.as_ref().filter(|waiting| is_hopeless(waiting)) {
-                return Err(not_running(namespace, job, image, &said(hopeless)));
+                return Err(not_running(namespace, image, &said(hopeless)));
             }
             let unplaced = status
                 .conditions
@@ -211,12 +247,12 @@ async fn wait_for_pod(
                 .or(status.message)
                 .unwrap_or_else(|| status.phase.unwrap_or_else(|| "unknown".to_owned()));
             if matches!(pod_phase(pod), Some("Failed" | "Succeeded")) {
-                return Err(not_running(namespace, job, image, &why)
+                return Err(not_running(namespace, image, &why)
                     .detail("it ended at once; the image has to have sh and socat"));
             }
         }
         if begun.elapsed() > START_LIMIT {
-            return Err(not_running(namespace, job, image, &why)
+            return Err(not_running(namespace, image, &why)
                 .detail(format!("waited {} s", START_LIMIT.as_secs())));
         }
         sleep(POLL).await;
@@ -237,15 +273,15 @@ fn said(waiting: &ContainerStateWaiting) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
 }
 
-fn not_running(namespace: &Namespace, job: &str, image: &str, why: &str) -> Failure {
+fn not_running(namespace: &Namespace, image: &str, why: &str) -> Failure {
     Failure::new(
         Kind::Unreachable,
-        format!("the relay pod of namespace {namespace} does not run: {why}"),
+        format!("the relay pod of namespace {namespace} does not run"),
     )
+    .detail(why)
     .detail(format!(
         "image {image}; --relay-image names another, with sh and socat"
     ))
-    .state(format!("job {job} was removed again"))
     .next("the same command in a terminal or notebook of the platform, or while one runs")
 }
 
