@@ -11,9 +11,14 @@ use regex::{Captures, Regex};
 const SUFFIX: &str = "story";
 
 /// What differs from run to run whatever the play, and what stands for it.
-const REPLACED: [(&str, &str); 8] = [
+const REPLACED: [(&str, &str); 11] = [
     // Where the stage's kubectl lies.
     (r"(?m)^\$ \S*/kubectl ", "$ kubectl "),
+    // And the plugin under test.
+    (
+        r"(?m)^\$ \S*/kubectl-datalab-share_db ",
+        "$ kubectl datalab share-db ",
+    ),
     // The folder of a play: kubeconfigs, homes.
     (r#"[^\s"']*/datalab-play-\w+"#, "/play"),
     (
@@ -26,6 +31,13 @@ const REPLACED: [(&str, &str); 8] = [
     ),
     (r"https://[\w.-]+:\d+", "https://api-server:6443"),
     (r"\b(127\.0\.0\.1|localhost):\d+", "$1:PORT"),
+    // A relay's Job, and its pod.
+    (
+        r"\bshare-db-relay-[0-9a-f]{8}\b(-\w{5}\b)?",
+        "share-db-relay-RANDOM",
+    ),
+    // A certificate's file, by its digest.
+    (r"\bca-[0-9a-f]{16}\.pem\b", "ca-DIGEST.pem"),
     (r"PostgreSQL \d+(\.\d+)*", "PostgreSQL N"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UID"),
 ];
