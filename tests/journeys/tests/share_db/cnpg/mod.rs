@@ -41,7 +41,7 @@ impl Scene {
             stage,
             me: play.tenant("me"),
             x: play.tenant("x"),
-            transcript: Transcript::of(&play),
+            transcript: Transcript::of(&play, "share_db"),
             play,
         })
     }

@@ -43,7 +43,7 @@ fn the_pod_that_carries_is_one_that_can() {
         return;
     };
     let scene = Scene::new(&stage, Release::named("postgresql-951239"));
-    let transcript = Transcript::of(&scene.play);
+    let transcript = Transcript::of(&scene.play, "share_db");
     let asked = ["--", "psql", "-XAtqc", ORDERS];
     let through = |name: &str| scene.connect(&[&["--pod", name], &asked[..]].concat());
 
@@ -129,7 +129,7 @@ fn what_the_colleague_may_not_do_is_gone_around_or_said() {
         return;
     };
     let scene = Scene::new(&stage, Release::named("postgresql-951239"));
-    let transcript = Transcript::of(&scene.play);
+    let transcript = Transcript::of(&scene.play, "share_db");
     let _notebook = scene.x.pod("notebook");
     let admin = |line: &[&str]| {
         let namespace = ["--namespace", scene.x.namespace()];

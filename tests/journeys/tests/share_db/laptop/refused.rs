@@ -20,7 +20,7 @@ impl Told {
     fn unshared(stage: Stage) -> Self {
         let scene = Scene::unshared(&stage, Release::named("postgresql-951239"));
         Self {
-            transcript: Transcript::of(&scene.play),
+            transcript: Transcript::of(&scene.play, "share_db"),
             scene,
             stage,
         }

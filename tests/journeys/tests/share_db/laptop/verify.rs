@@ -40,7 +40,7 @@ fn the_server_is_known_by_its_authority_and_its_name() {
         return;
     };
     let scene = Scene::new(&stage, Release::named("postgresql-951239").tls());
-    let transcript = Transcript::of(&scene.play);
+    let transcript = Transcript::of(&scene.play, "share_db");
     let notebook = scene.x.pod("notebook");
     let (share, host) = (
         &scene.share,
