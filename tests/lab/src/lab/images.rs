@@ -3,20 +3,16 @@
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
 use super::Lab;
-use crate::command::{self, run, run_as_is};
+use crate::command::{self, run_as_is};
 use crate::directories::{self, Directories};
 use crate::image::{self, Blob};
-use crate::layout::CONTAINERD_SOCKET;
 use crate::lock::{self, Lock};
 use crate::progress::Progress;
-
-/// The namespace in which Kubernetes' images are.
-const NAMESPACE: &str = "--namespace=k8s.io";
 
 /// What went wrong with an image.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +79,8 @@ impl Lab {
         let file = name.replace(['/', ':'], "_");
         let lock = self.state_dir().join(format!("image-{file}.lock"));
         let _lock = Lock::acquire(&lock, || {}).map_err(Error::from)?;
-        let found = self.ctr(&["images", "list", "--quiet", &format!("name=={name}")])?;
+        let list = ["images", "list", "--quiet", &format!("name=={name}")];
+        let found = self.ctr(&list).map_err(Error::from)?;
         if !found.trim().is_empty() {
             return Ok(());
         }
@@ -121,17 +118,5 @@ impl Lab {
             .stdin(Stdio::from(archive));
         run_as_is(&mut import)?;
         Ok(())
-    }
-
-    fn ctr(&self, arguments: &[&str]) -> Result<String, Error> {
-        Ok(run(self.ctr_command().args(arguments))?)
-    }
-
-    /// containerd's client, which finds its socket in the lab's own `/run`.
-    fn ctr_command(&self) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args(["--mount", "--target", &self.init_pid().to_string(), "--"]);
-        command.args(["ctr", "--address", CONTAINERD_SOCKET, NAMESPACE]);
-        command
     }
 }

@@ -1,5 +1,6 @@
 //! A lab seen from outside: found, started, looked at, ended.
 
+mod containers;
 mod down;
 mod images;
 mod launch;

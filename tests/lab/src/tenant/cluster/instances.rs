@@ -4,14 +4,15 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::operator::Turn;
+use super::operator::{self, Turn};
 use super::{ASK_EVERY, Cluster};
 
 /// How often a replica that joins is helped by a checkpoint: without one it waits for the next that is
 /// due, up to five minutes.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(1500);
 
-/// A new primary serves 3 s after the old one went; with sessions that stay open, after their end.
+/// A new primary serves 3 s after the old one said goodbye, and 20 s after one that was lost without a
+/// word, whose lease of 15 s has to end first. Sessions that stay open put the goodbye off.
 const FAILOVER_WITHIN: Duration = Duration::from_secs(120);
 
 /// What the operator says of a database that fares well.
@@ -84,8 +85,8 @@ impl Cluster {
 
     /// Deletes the primary's pod and waits until another one serves as primary; says how long that took.
     ///
-    /// By `force` it goes at once, as when its node is lost. Otherwise it waits for its sessions to end
-    /// first, for minutes if need be, and so does everybody else.
+    /// By `force` all its processes end at once, as when its node is lost. Otherwise it waits for its
+    /// sessions to end first, for minutes if need be, and so does everybody else.
     #[track_caller]
     pub fn fail_over(&self, force: bool) -> Duration {
         let _turn = Turn::share(self.stage());
@@ -101,8 +102,15 @@ impl Cluster {
         if force {
             line.extend(["--force", "--grace-period=0"]);
         }
+        let containers = "--output=jsonpath={.status.containerStatuses[*].containerID}";
+        let containers = self.get(&pod, containers);
         let started = Instant::now();
         self.stage().kubectl(line).run().ok();
+        if force {
+            // The kubelet would let it say goodbye to its sessions.
+            let containers = containers.split_whitespace();
+            containers.for_each(|id| operator::kill_container(self.stage(), id));
+        }
         loop {
             let primary = self.find_primary().filter(|primary| *primary != old);
             let serves = primary.is_some_and(|primary| {

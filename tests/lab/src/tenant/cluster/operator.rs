@@ -46,6 +46,12 @@ pub(super) fn install(stage: &Stage) -> u32 {
         .expect("because a lab can be given the operator")
 }
 
+/// Ends a container as the loss of its node would; it may be gone already.
+#[track_caller]
+pub(super) fn kill_container(stage: &Stage, id: &str) {
+    let _ = lab(stage).kill_container(id);
+}
+
 #[track_caller]
 fn lab(stage: &Stage) -> &Lab {
     stage
