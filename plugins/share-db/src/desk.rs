@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use datalab_core::{
     cli::{ConnectionArgs, DisplayName},
@@ -6,11 +6,16 @@ use datalab_core::{
     kubeconfig,
     report::Failure,
     words::Namespace,
-    world::World,
+    world::{World, read_file},
 };
 
 /// How this program names itself to servers: audit logs are read by people.
 const AGENT: &str = concat!("kubectl-datalab-share-db/", env!("CARGO_PKG_VERSION"));
+
+/// What the kubelet puts into pods with a service account.
+///
+/// <https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/>
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 /// What every use case works at: the world, the cluster, and the command's own name for hints.
 #[derive(Debug)]
@@ -45,10 +50,12 @@ impl<'a> Desk<'a> {
         self.cluster.namespace()
     }
 
-    /// Whether this runs in a pod of the cluster, by the variable that the kubelet sets in all of them.
+    /// Whether this runs in a pod of the cluster: by the variable that the kubelet sets in all of them,
+    /// or by its service account, since a login shell or RStudio clears the environment.
     pub(crate) fn is_in_a_pod(&self) -> bool {
         let environment = self.world.environment();
         environment.get("KUBERNETES_SERVICE_HOST").is_some()
+            || read_file(Path::new(SERVICE_ACCOUNT)).is_ok()
     }
 
     /// A line of talk, on standard error.

@@ -90,15 +90,16 @@ impl<'a> Route<'a> {
         let ConnectRequest { via, pod, .. } = self.request;
         let via = pod.as_ref().map(|_| Via::Pod).or(*via);
         let mut passed_over = Vec::new();
-        if via.is_none_or(|via| via == Via::Direct) {
+        // Outside the cluster a Service's name is whoever's the network says it is: nobody there is
+        // told the password unless that is asked for.
+        if via == Some(Via::Direct) || (via.is_none() && self.desk.is_in_a_pod()) {
             match self.prove(Carrier::Direct).await {
                 Ok(carrier) => return Ok(carrier),
                 Err(Unproven::NotLetIn(error)) => return Err(not_let_in(error, self.login)),
                 // What does not answer inside the cluster is closed, or down, to all its pods.
-                Err(Unproven::NotReached(failure)) if via.is_some() || self.desk.is_in_a_pod() => {
+                Err(Unproven::NotReached(failure)) => {
                     return Err(self.not_reached(failure, "here"));
                 }
-                Err(Unproven::NotReached(_)) => {}
                 Err(Unproven::Unfit(_)) => {}
             }
         }

@@ -1,10 +1,15 @@
-use std::future::Future;
+use std::{future::Future, io, time::Duration};
 
-use datalab_core::world::LocalListener;
+use datalab_core::{report::Failure, world::LocalListener};
 use futures::{StreamExt, stream::FuturesUnordered};
+use tokio::time::sleep;
 
 use super::route::Route;
-use crate::desk::Desk;
+use crate::{desk::Desk, relay::Stream};
+
+/// The pause after a connection that could not be taken. Too many open files, most likely: that
+/// passes when a session ends, and is not to be said a thousand times until then.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves the connections of a local port, each over a stream of its own, until something else has
 /// happened.
@@ -20,22 +25,23 @@ pub(super) async fn serve_until<T>(
         tokio::select! {
             ended = &mut end => return ended,
             Some(served) = sessions.next() => {
+                let served: Result<(), Failure> = served;
                 if let Err(failure) = served {
-                    desk.note(&failure_line(&failure));
+                    desk.note(&failure.to_string());
                 }
             }
-            accepted = listener.accept() => match accepted {
+            accepted = accept(listener) => match accepted {
                 Ok(local) => sessions.push(route.serve(local)),
-                Err(error) => {
-                    desk.note(&format!("a connection could not be taken: {error}"));
-                    // Too many open files, most likely: it passes when a session ends.
-                    tokio::task::yield_now().await;
-                }
+                Err(error) => desk.note(&format!("a connection could not be taken: {error}")),
             },
         }
     }
 }
 
-fn failure_line(failure: &datalab_core::report::Failure) -> String {
-    failure.to_string()
+async fn accept(listener: &LocalListener) -> io::Result<impl Stream + use<>> {
+    let accepted = listener.accept().await;
+    if accepted.is_err() {
+        sleep(PAUSE).await;
+    }
+    accepted
 }
