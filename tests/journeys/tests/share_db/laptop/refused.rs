@@ -1,5 +1,7 @@
 //! What stands in the way from outside the cluster: one message and one exit code each.
 
+use std::net::TcpListener;
+
 use datalab_lab::tenant::{Output, Release, Stage};
 use regex::Regex;
 use serde_json::{Value, json};
@@ -44,7 +46,18 @@ impl Told {
         // How the node's network says that there is no such registry.
         let nowhere = Regex::new("dial tcp: .*").expect("because it is constant");
         let text = nowhere.replace_all(&text, "dial tcp: no such host");
+        let port = Regex::new(r"\bport \d+").expect("because it is constant");
+        let text = port.replace_all(&text, "port PORT");
         self.transcript.keep_text(&format!("laptop-{name}"), &text);
+    }
+
+    /// Waits until the colleague reads this: rules of the cluster count a moment after they were made,
+    /// and a moment longer than they are there.
+    #[track_caller]
+    fn until_told(&self, words: &str) {
+        until(words, || {
+            self.connect(&["--", "true"]).stderr().contains(words)
+        });
     }
 
     /// Makes objects in the colleague's namespace, as the cluster's administrator.
@@ -102,7 +115,21 @@ fn each_way_of_not_being_let_in_says_which() {
     told.administer(&["delete"], &egress);
     notebook.until_reachable(scene.db.host());
 
+    // What the database is called means nothing on the laptop's own network.
+    let impostor = TcpListener::bind("127.0.0.1:0").expect("because a port is free");
+    let port = impostor.local_addr().expect("because it is bound").port();
     let secret = scene.secret();
+    let elsewhere = format!(r#"{{"stringData":{{"host":"localhost","port":"{port}"}}}}"#);
+    let patch = ["patch", "secret", secret.name(), "--patch", &elsewhere];
+    scene.me.kubectl(patch).ok();
+    let refused = scene.connect(&["--", "true"]).fails_with(125);
+    assert!(refused.contains("tried from pod notebook"), "{refused}");
+    let asked = impostor
+        .set_nonblocking(true)
+        .and_then(|()| impostor.accept());
+    assert!(asked.is_err(), "the laptop's own network was asked");
+    scene.grant("--connection-limit 1").ok();
+
     let wrong = r#"{"stringData":{"password":"wrong"}}"#;
     let patch = ["patch", "secret", secret.name(), "--patch", wrong];
     scene.me.kubectl(patch).ok();
@@ -110,10 +137,7 @@ fn each_way_of_not_being_let_in_says_which() {
     scene.grant("--connection-limit 1").ok();
 
     scene.grant("--connection-limit 1 --for 3s").ok();
-    until("the share ends", || {
-        let ended = told.connect(&["--", "true"]);
-        ended.stderr().contains("ended at")
-    });
+    told.until_told("ended at");
     keep("expired", &[]);
     let printed = told.connect(&["--print", "env"]);
     assert_eq!(
@@ -151,10 +175,7 @@ fn a_relay_that_the_cluster_does_not_run_says_why() {
         "spec": {"hard": {"requests.cpu": "1m"}},
     });
     told.administer(&["create"], &quota);
-    let used = ["get", "quota", "small", "--output=jsonpath={.status.used}"];
-    until("the quota counts", || {
-        scene.x.kubectl(used).stdout().contains("cpu")
-    });
+    told.until_told("exceeded quota");
     keep("relay-quota", &[]);
     told.administer(&["delete"], &quota);
 
@@ -163,13 +184,12 @@ fn a_relay_that_the_cluster_does_not_run_says_why() {
         "spec": {"limits": [{"type": "Container", "max": {"memory": "64Mi"}}]},
     });
     told.administer(&["create"], &limits);
-    until("the limits count", || {
-        told.connect(&["--", "true"]).code() == Some(125)
-    });
+    told.until_told("maximum memory");
     keep("relay-limits", &[]);
     told.administer(&["delete"], &limits);
 
     let policy = Policy::against_relays(&told);
+    told.until_told("network team");
     keep("relay-admission", &[]);
     drop(policy);
 }
@@ -211,16 +231,6 @@ impl<'s> Policy<'s> {
         let policy = Self { told, name };
         let create = told.stage.kubectl(["create", "-f", "-"]);
         create.input(objects.to_string()).run().ok();
-        let canary = json!({
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "canary"},
-            "spec": {"containers": [{"name": "relay", "image": "none"}]},
-        });
-        // Admission policies count a moment after they were made.
-        until("the admission policy counts", || {
-            let create = ["kubectl", "create", "--dry-run=server", "-f", "-"];
-            let tried = told.scene.x.program(create).input(canary.to_string()).run();
-            tried.stderr().contains("network team")
-        });
         policy
     }
 }
