@@ -18,10 +18,6 @@ use crate::{
 /// Stands for `--operator-namespace`, which wins.
 const OPERATOR_NAMESPACE: &str = "DATALAB_OPERATOR_NAMESPACE";
 
-/// How long a share lives when nothing is said: long enough for a project, short enough to be
-/// forgotten safely.
-const DEFAULT_LIFETIME: Lifetime = Lifetime::from_days(30);
-
 /// The largest connection limit that PostgreSQL holds.
 const CONNECTION_LIMIT_MAX: i64 = i32::MAX as i64;
 
@@ -145,7 +141,7 @@ impl GrantArgs {
             expiry: match (until, no_expiry) {
                 (Some(until), _) => ExpiryAsked::Until(until),
                 (None, true) => ExpiryAsked::Never,
-                (None, false) => ExpiryAsked::For(lifetime.unwrap_or(DEFAULT_LIFETIME)),
+                (None, false) => ExpiryAsked::For(lifetime.unwrap_or(grant::DEFAULT_LIFETIME)),
             },
             renew,
             connection_limit: (connection_limit > 0).then_some(connection_limit),

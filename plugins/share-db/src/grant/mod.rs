@@ -21,7 +21,7 @@ mod write;
 
 pub(crate) use action::{Action, Verb as ActionVerb};
 pub(crate) use proof::Proof;
-pub(crate) use request::{DEFAULT_CONNECTION_LIMIT, ExpiryAsked, GrantRequest};
+pub(crate) use request::{DEFAULT_CONNECTION_LIMIT, DEFAULT_LIFETIME, ExpiryAsked, GrantRequest};
 pub(crate) use sql_proof::LoginProof;
 pub(crate) use survey::Survey;
 pub(crate) use write::Written;

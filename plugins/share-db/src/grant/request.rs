@@ -17,6 +17,10 @@ use crate::{
 /// owner's server, whose limit is 100 unless it was raised.
 pub(crate) const DEFAULT_CONNECTION_LIMIT: u32 = 5;
 
+/// How long a share lives when nothing is said: long enough for a project, short enough to be
+/// forgotten safely.
+pub(crate) const DEFAULT_LIFETIME: Lifetime = Lifetime::from_days(30);
+
 /// How far away an end may lie, in years: a date beyond is a slip of the pen, and `--no-expiry`
 /// says it plainly.
 const EXPIRY_MAX_YEARS: i64 = 10;
@@ -52,6 +56,49 @@ pub(crate) enum ExpiryAsked {
 }
 
 impl GrantRequest {
+    /// The flags that say the terms, ready to be pasted behind the database and its grantee: a
+    /// command without them would mean other terms. Each begins with a blank.
+    pub(crate) fn flags_of_terms(&self) -> String {
+        let mut flags = Vec::new();
+        flags.extend(
+            self.subjects
+                .iter()
+                .map(|subject| ("subject", subject.to_string())),
+        );
+        flags.extend(self.schemas.iter().map(|schema| ("schema", schema.clone())));
+        flags.extend(
+            self.sql_database
+                .iter()
+                .map(|name| ("database", name.clone())),
+        );
+        if self.access != Access::default() {
+            flags.push(("access", self.access.to_string()));
+        }
+        match self.expiry {
+            ExpiryAsked::For(DEFAULT_LIFETIME) => {}
+            ExpiryAsked::For(lifetime) => flags.push(("for", lifetime.to_string())),
+            ExpiryAsked::Until(at) => flags.push(("until", at.to_string())),
+            ExpiryAsked::Never => {}
+        }
+        if self.connection_limit != Some(DEFAULT_CONNECTION_LIMIT) {
+            let limit = self.connection_limit.unwrap_or_default();
+            flags.push(("connection-limit", limit.to_string()));
+        }
+        flags.extend(
+            self.superuser_secret
+                .iter()
+                .map(|secret| ("superuser-secret", secret.to_string())),
+        );
+        let mut words: String = flags
+            .iter()
+            .map(|(flag, value)| format!(" --{flag} {}", in_shell(value)))
+            .collect();
+        if let ExpiryAsked::Never = self.expiry {
+            words.push_str(" --no-expiry");
+        }
+        words
+    }
+
     /// When new logins end, by the server's clock. A lifetime that was granted before, and is not
     /// over, goes on as it is unless it is renewed: the same command twice changes nothing.
     ///
@@ -101,5 +148,63 @@ impl GrantRequest {
             at: Some(at),
             lifetime,
         })
+    }
+}
+
+/// A word of a command line, in quotes where a shell would take it apart.
+pub(super) fn in_shell(word: &str) -> String {
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || "_-./:@,+=".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> GrantRequest {
+        GrantRequest {
+            wanted: "postgres".parse().unwrap(),
+            with: "user-x".parse().unwrap(),
+            subjects: Vec::new(),
+            schemas: Vec::new(),
+            sql_database: None,
+            access: Access::Read,
+            expiry: ExpiryAsked::For(DEFAULT_LIFETIME),
+            renew: false,
+            connection_limit: Some(DEFAULT_CONNECTION_LIMIT),
+            isolate: false,
+            operator_namespace: None,
+            superuser_secret: None,
+            patience: None,
+            dry_run: DryRun::None,
+            confirm: ConfirmArgs { yes: false },
+        }
+    }
+
+    #[test]
+    fn terms_are_spelled_as_they_were_asked_for() {
+        assert_eq!(request().flags_of_terms(), "");
+        let other = GrantRequest {
+            subjects: vec!["group:projet-p".parse().unwrap()],
+            schemas: vec!["Orders 2026".into(), "it's".into()],
+            sql_database: Some("shop".into()),
+            access: Access::Write,
+            expiry: ExpiryAsked::Never,
+            connection_limit: None,
+            ..request()
+        };
+        assert_eq!(
+            other.flags_of_terms(),
+            r" --subject group:projet-p --schema 'Orders 2026' --schema 'it'\''s' --database shop --access write --connection-limit 0 --no-expiry"
+        );
+        let short = GrantRequest {
+            expiry: ExpiryAsked::For(Lifetime::from_days(7)),
+            ..request()
+        };
+        assert_eq!(short.flags_of_terms(), " --for 7d");
     }
 }

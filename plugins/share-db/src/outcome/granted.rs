@@ -139,11 +139,13 @@ impl Granted {
             ),
             revoke: format!("{name} revoke {target}"),
             expire: format!("{name} revoke --expired -n {}", identity.namespace),
-            isolate: match survey.database.engine {
-                Engine::Chart => format!("{name} {target} --isolate"),
-                Engine::CloudNativePg => {
-                    format!("{name} {target} --isolate --operator-namespace NAMESPACE")
-                }
+            isolate: {
+                let operator = match survey.database.engine {
+                    Engine::Chart => "",
+                    Engine::CloudNativePg => " --operator-namespace NAMESPACE",
+                };
+                let flags = request.flags_of_terms();
+                format!("{name} {target}{flags} --isolate{operator}")
             },
         }
     }
