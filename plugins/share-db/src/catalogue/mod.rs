@@ -4,6 +4,7 @@
 //! - [`Database`]: one database, with the Service that leads to it.
 //! - [`find`]: exactly one, or a failure that lists what there is.
 //! - [`Primary`]: the pod that takes writes, and who owns it.
+//! - [`Patience`]: how long to wait for one that is suspended, starting or failing over.
 //! - [`superuser`]: the credential with which roles are made.
 
 mod database;

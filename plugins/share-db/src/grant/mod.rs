@@ -1,9 +1,10 @@
 //! `grant`: one share, made or brought to its terms.
 //!
 //! 1. [`survey`]: everything is read, every problem found; nothing is written.
-//! 2. [`write`]: Secret by create → login and privileges in one transaction → proof by logging in →
-//!    Role → policy → RoleBinding, which publishes. One writer at a time, under the share lock. What
-//!    was made before a failure is removed again in reverse order.
+//! 2. [`write`]: Secret by create → login and privileges in one transaction → at the same time, for
+//!    none of them publishes: proof by logging in, Role, policies → RoleBinding, which does. One
+//!    writer at a time, under the share lock. What was made before a failure is removed again in
+//!    reverse order.
 //! 3. [`proof`]: what the grantee can do now, asked of the API server and of the database.
 
 mod action;

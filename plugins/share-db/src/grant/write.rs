@@ -103,7 +103,7 @@ pub(super) fn refuse_restless(survey: &Survey) -> Failure {
 }
 
 /// Writes the share, under the lock. `None` when there is a Secret that was not there when the share
-/// was surveyed; nothing is written then.
+/// was surveyed; nothing is published then, and the share has to be surveyed again.
 pub(super) async fn write(
     desk: &Desk<'_>,
     survey: &Survey,

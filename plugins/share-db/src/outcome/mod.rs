@@ -2,6 +2,7 @@
 
 mod granted;
 mod listed;
+mod public_reach;
 mod revoked;
 
 pub(crate) use granted::Granted;
