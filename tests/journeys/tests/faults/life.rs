@@ -13,7 +13,7 @@ use datalab_journeys::shares::{Shares, State};
 use datalab_lab::proxy::{Fault, Point, Stopped, What};
 use datalab_lab::tenant::{Database, Snapshot};
 
-use crate::scene::Scene;
+use crate::scene::{Scene, say};
 
 /// One command.
 pub(crate) struct Step {
@@ -104,12 +104,12 @@ impl Life<'_> {
             ends[recovery].assert_is(&start, privileges.as_ref(), &context);
             current = (recovery + 1) % self.steps.len();
         }
-        eprintln!(
+        say(&format!(
             "{what:?}, part {part} of {parts}: {} points hit, {} of which had changed something, in {:.0?}",
             tally.hit,
             tally.changed,
             begun.elapsed()
-        );
+        ));
         // A question that is asked again until the answer is there has more points in one run than in
         // the next.
         let Tally { hit, missed, .. } = tally;

@@ -8,11 +8,6 @@
 //! | `quota` | a quota refuses the first object or a later one |
 //! | `races` | grants and revokes at the same time |
 
-#![expect(
-    clippy::print_stderr,
-    reason = "a story that does not go on has nobody to hand an error to, and a sweep says how far it went"
-)]
-
 mod api_server;
 mod database;
 mod killed;

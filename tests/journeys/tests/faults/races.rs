@@ -6,7 +6,7 @@ use std::time::Duration;
 use datalab_journeys::shares::Shares;
 use datalab_lab::proxy::{Fault, What};
 
-use crate::scene::{Scene, words};
+use crate::scene::{Scene, say, words};
 
 /// "Another share-db is changing this server": it waited, and gave up.
 const LOCKED: i32 = 8;
@@ -50,10 +50,10 @@ fn ten_grants_to_ten_grantees_at_once() {
         .collect();
     let running: Vec<Child> = grants.iter().map(|grant| scene.start(grant)).collect();
     let done: Vec<bool> = running.into_iter().map(done_or_locked).collect();
-    eprintln!(
+    say(&format!(
         "{} of 10 grants had the lock within its bound",
         done.iter().filter(|done| **done).count()
-    );
+    ));
     // Whoever is told that the server is busy runs the same command again, as it says.
     for (grant, done) in grants.iter().zip(&done) {
         if !done {

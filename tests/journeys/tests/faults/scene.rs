@@ -1,3 +1,4 @@
+use std::io::{self, Write};
 use std::process::Child;
 
 use datalab_journeys::transcript::{Transcript, command_line};
@@ -96,4 +97,10 @@ impl Scene {
 /// The words of a command line.
 pub(crate) fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Says how far a story went, past the harness, which keeps what passing tests print to itself.
+pub(crate) fn say(text: &str) {
+    // Without stderr nobody could be told.
+    let _ = writeln!(io::stderr(), "{text}");
 }

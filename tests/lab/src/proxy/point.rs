@@ -1,7 +1,7 @@
 use std::fmt;
 
 /// One thing that a program asked of a server.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Point {
     /// Its place among all points of a run; the first is 1. What runs at once may change places.
     pub number: usize,
@@ -23,15 +23,6 @@ impl Point {
     #[must_use]
     pub fn is_sql(&self) -> bool {
         self.name.starts_with("sql ") || self.name.starts_with("login ")
-    }
-
-    /// Whether the API server may have been changed by it, by its method alone.
-    #[must_use]
-    pub fn is_write(&self) -> bool {
-        ["POST ", "PUT ", "PATCH ", "DELETE "]
-            .iter()
-            .any(|method| self.name.starts_with(method))
-            && !self.name.contains("reviews")
     }
 }
 
