@@ -42,15 +42,6 @@ impl InCluster {
             token_file: Some("token".to_owned()),
             ..User::default()
         };
-        let namespace = environment
-            .text("POD_NAMESPACE")
-            .map(str::to_owned)
-            .or_else(|| {
-                read_text(&mount.join("namespace"))
-                    .ok()
-                    .map(|text| text.trim().to_owned())
-                    .filter(|text| !text.is_empty())
-            });
         Some(Self {
             cluster: Entry {
                 value: cluster,
@@ -60,7 +51,23 @@ impl InCluster {
                 value: user,
                 file: token,
             },
-            namespace,
+            namespace: namespace(world, mount),
         })
     }
+}
+
+/// The namespace of the pod that this program runs in; `None` outside a pod, or in one without a
+/// service account.
+pub fn pod_namespace(world: &World) -> Option<String> {
+    namespace(world, Path::new(MOUNT))
+}
+
+fn namespace(world: &World, mount: &Path) -> Option<String> {
+    let named = world.environment().text("POD_NAMESPACE");
+    named.map(str::to_owned).or_else(|| {
+        read_text(&mount.join("namespace"))
+            .ok()
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty())
+    })
 }

@@ -1,5 +1,6 @@
 //! The project's own commands, run as `cargo xtask COMMAND`.
 
+mod bench;
 mod cargo;
 mod demo;
 mod lab;
@@ -26,6 +27,8 @@ enum Command {
     Test(test::Options),
     /// Kill share-db at random moments, and look what is left
     Soak(soak::Options),
+    /// Measure a tool beside its peers
+    Bench(bench::Options),
     /// A real Kubernetes cluster for the tests, on this machine
     #[command(subcommand)]
     Lab(lab::Command),
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Soak(options) => soak::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Lab(command) => lab::run(command),
     };
     done.unwrap_or_else(|error| {

@@ -5,7 +5,10 @@ use std::{
 };
 
 use data_encoding::HEXLOWER;
-use datalab_core::report::{Failure, Kind};
+use datalab_core::{
+    kubeconfig::pod_namespace,
+    report::{Failure, Kind},
+};
 use tokio::{sync::Mutex, time::sleep};
 
 use super::{
@@ -96,11 +99,11 @@ impl<'a> Route<'a> {
             match self.prove(Carrier::Direct).await {
                 Ok(carrier) => return Ok(carrier),
                 Err(Unproven::NotLetIn(error)) => return Err(not_let_in(error, self.login)),
-                // What does not answer inside the cluster is closed, or down, to all its pods.
-                Err(Unproven::NotReached(failure)) => {
+                // What does not answer a pod of the namespace answers no other pod of it.
+                Err(Unproven::NotReached(failure)) if via.is_some() || self.is_in_own_pod() => {
                     return Err(self.not_reached(failure, "here"));
                 }
-                Err(Unproven::Unfit(_)) => {}
+                Err(Unproven::NotReached(_) | Unproven::Unfit(_)) => {}
             }
         }
         if via.is_none_or(|via| via == Via::Pod) {
@@ -182,6 +185,11 @@ impl<'a> Route<'a> {
             .fold(failure, Failure::detail)
             .next(format!("kubectl get pods -n {namespace}"))
             .next(way_on)
+    }
+
+    fn is_in_own_pod(&self) -> bool {
+        pod_namespace(self.desk.world)
+            .is_some_and(|namespace| namespace == self.desk.namespace().as_str())
     }
 
     /// The failure of a way on which nothing answers.

@@ -1,0 +1,193 @@
+//! `connect` beside `kubectl port-forward`, both to the same relay pod.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use datalab_lab::tenant::{Database, Tenant};
+
+use super::{
+    Failure, Scene,
+    measure::{interleaved, timed},
+    output,
+    table::Row,
+};
+
+/// How often each way is gone.
+const ROUNDS: usize = 9;
+
+/// Rows of a large answer, of 8000 bytes each.
+const LARGE: usize = 25_000;
+
+/// Questions one after another.
+const QUESTIONS: usize = 2_000;
+
+/// Sessions side by side.
+const SESSIONS: usize = 30;
+
+/// Throughput, round trips, and many sessions at once.
+pub(super) fn rows(
+    scene: &Scene,
+    me: &Tenant,
+    x: &Tenant,
+    database: &Database,
+) -> Result<Vec<Row>, Failure> {
+    let mut grant = scene.tool(me.kubeconfig());
+    let limit = format!("--connection-limit={}", 4 * SESSIONS);
+    output(grant.args(["postgres", "--with", x.namespace(), &limit]))?;
+
+    let share = format!("{}/{}", me.namespace(), database.fullname());
+    let mut connect = scene.tool(x.kubeconfig());
+    connect.args([
+        "connect", &share, "--via", "relay", "--listen", "--print", "uri",
+    ]);
+    let ours = Background::start(&mut connect)?;
+    let uri = ours.line.trim().to_owned();
+    let select = "--selector=datalab/purpose=share-db-relay";
+    let mut get = scene.command(&scene.kubectl, x.kubeconfig());
+    let pod = output(get.args(["get", "pods", select, "--output=name"]))?;
+    let mut forward = scene.command(&scene.kubectl, x.kubeconfig());
+    forward.args(["port-forward", pod.trim(), ":15432"]);
+    let peer = Background::start(&mut forward)?;
+    let peer_uri = by_port_of(&peer.line, &uri).ok_or("kubectl names no port")?;
+
+    let large =
+        format!("COPY (SELECT repeat('x', 8000) FROM generate_series(1, {LARGE})) TO STDOUT");
+    let questions = "SELECT 1;\n".repeat(QUESTIONS);
+    let throughput = interleaved(
+        ROUNDS,
+        || timed(|| psql(&uri, &large)),
+        || timed(|| psql(&peer_uri, &large)),
+    )?;
+    let round_trip = interleaved(
+        ROUNDS,
+        || timed(|| psql(&uri, &questions)),
+        || timed(|| psql(&peer_uri, &questions)),
+    )?;
+    let many = interleaved(3, || at_once(&uri), || at_once(&peer_uri))?;
+    let rate = |time: Duration| {
+        format!(
+            "{:.0} MB/s",
+            (LARGE * 8001) as f64 / 1e6 / time.as_secs_f64()
+        )
+    };
+    let trip = |time: Duration| format!("{:.0} µs", time.as_secs_f64() * 1e6 / QUESTIONS as f64);
+    let faster = 1.0 / throughput.ratio();
+    Ok(vec![
+        Row {
+            what: "connect, throughput",
+            ours: rate(throughput.ours),
+            peer: format!("{}, port-forward", rate(throughput.peer)),
+            value: format!("{faster:.2} ×"),
+            target: "≥ 1.0 ×",
+            met: faster >= 1.0,
+        },
+        Row {
+            what: "connect, round trip",
+            ours: trip(round_trip.ours),
+            peer: format!("{}, port-forward", trip(round_trip.peer)),
+            value: format!("{:.2} ×", round_trip.ratio()),
+            target: "≤ 0.8 ×",
+            met: round_trip.ratio() <= 0.8,
+        },
+        Row {
+            what: "connect, 30 sessions at once",
+            ours: format!("{} ms", many.ours.as_millis()),
+            peer: format!("{} ms, port-forward", many.peer.as_millis()),
+            value: format!("{:.2} ×", many.ratio()),
+            target: "all succeed",
+            met: true,
+        },
+    ])
+}
+
+/// The same login, by the port in `Forwarding from 127.0.0.1:40183 -> 15432`.
+fn by_port_of(forwarding: &str, uri: &str) -> Option<String> {
+    let (_, port) = forwarding.split_once("127.0.0.1:")?;
+    let (port, _) = port.split_once(' ')?;
+    let (before, after) = uri.split_once("@127.0.0.1:")?;
+    let (_, database) = after.split_once('/')?;
+    Some(format!("{before}@127.0.0.1:{port}/{database}"))
+}
+
+/// Runs statements in one session; what they answer is thrown away.
+fn psql(uri: &str, statements: &str) -> Result<(), Failure> {
+    let mut child = client(uri).stdin(Stdio::piped()).spawn()?;
+    let mut stdin = child.stdin.take().ok_or("no input")?;
+    stdin.write_all(statements.as_bytes())?;
+    drop(stdin);
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        return Err(format!("psql: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(())
+}
+
+fn at_once(uri: &str) -> Result<Duration, Failure> {
+    timed(|| {
+        let sessions: Vec<Child> = (0..SESSIONS)
+            .map(|_| {
+                client(uri)
+                    .args(["--command", "SELECT pg_sleep(0.2)"])
+                    .spawn()
+            })
+            .collect::<Result<_, _>>()?;
+        for session in sessions {
+            let output = session.wait_with_output()?;
+            if !output.status.success() {
+                return Err(format!("psql: {}", String::from_utf8_lossy(&output.stderr)).into());
+            }
+        }
+        Ok(())
+    })
+}
+
+/// psql, which is given the login by its environment: arguments can be read by everybody.
+fn client(uri: &str) -> Command {
+    let mut command = Command::new("psql");
+    let (login, place) = uri
+        .trim_start_matches("postgresql://")
+        .split_once('@')
+        .unwrap_or_default();
+    let (user, password) = login.split_once(':').unwrap_or_default();
+    let (address, database) = place.split_once('/').unwrap_or_default();
+    let (host, port) = address.split_once(':').unwrap_or_default();
+    command
+        .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"])
+        .env("PGUSER", user)
+        .env("PGPASSWORD", password)
+        .env("PGHOST", host)
+        .env("PGPORT", port)
+        .env("PGDATABASE", database)
+        .env("PGSSLMODE", "disable")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// A program that keeps a port open, and the first line it printed.
+struct Background {
+    child: Child,
+    line: String,
+}
+
+impl Background {
+    fn start(command: &mut Command) -> Result<Self, Failure> {
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        let out = child.stdout.take().ok_or("no output")?;
+        BufReader::new(out).read_line(&mut line)?;
+        Ok(Self { child, line })
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // SIGINT, so that a relay is removed; it would end by itself as well.
+        let _ = Command::new("kill")
+            .args(["-INT", &self.child.id().to_string()])
+            .status();
+        let _ = self.child.wait();
+    }
+}
