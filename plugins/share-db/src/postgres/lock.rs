@@ -47,7 +47,7 @@ impl ShareLock {
 
     /// Lets the next writer in, while the session goes on. A session that cannot be told so is gone,
     /// and its lock with it.
-    pub(crate) async fn release(self) {
+    pub(crate) async fn release(&self) {
         let unlock = Statement::open(format!("SELECT pg_advisory_unlock({KEY})"));
         let _ = self.session.run(&unlock).await;
     }

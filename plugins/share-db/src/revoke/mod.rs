@@ -132,6 +132,10 @@ async fn carry_out(
             let others = is_shared_otherwise(records, &over, name);
             unisolate(desk, request, name, policies, others, &mut revoked).await;
         }
+        // The server would notice the end of our session, and let the next writer in, only later.
+        if let Reached::Open(open) = reached {
+            open.lock.release().await;
+        }
     }
     Ok(revoked)
 }
