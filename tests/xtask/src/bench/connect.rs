@@ -1,7 +1,8 @@
 //! `connect` beside `kubectl port-forward`, both to the same relay pod.
 
+use std::fmt;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use datalab_lab::tenant::{Database, Tenant};
@@ -46,25 +47,34 @@ pub(super) fn rows(
     let select = "--selector=datalab/purpose=share-db-relay";
     let mut get = scene.command(&scene.kubectl, x.kubeconfig());
     let pod = output(get.args(["get", "pods", select, "--output=name"]))?;
-    let mut forward = scene.command(&scene.kubectl, x.kubeconfig());
-    forward.args(["port-forward", pod.trim(), ":15432"]);
-    let peer = Background::start(&mut forward)?;
-    let peer_uri = by_port_of(&peer.line, &uri).ok_or("kubectl names no port")?;
+    // One for each measurement: when a session ends by a reset, kubectl ends all others with it.
+    let forward = || -> Result<(Background, String), Failure> {
+        let mut forward = scene.command(&scene.kubectl, x.kubeconfig());
+        forward.args(["port-forward", pod.trim(), ":15432"]);
+        let forward = Background::start(&mut forward)?;
+        let uri = by_port_of(&forward.line, &uri).ok_or("kubectl names no port")?;
+        Ok((forward, uri))
+    };
 
     let large =
         format!("COPY (SELECT repeat('x', 8000) FROM generate_series(1, {LARGE})) TO STDOUT");
     let questions = "SELECT 1;\n".repeat(QUESTIONS);
-    let throughput = interleaved(
-        ROUNDS,
-        || timed(|| psql(&uri, &large)),
-        || timed(|| psql(&peer_uri, &large)),
-    )?;
-    let round_trip = interleaved(
-        ROUNDS,
-        || timed(|| psql(&uri, &questions)),
-        || timed(|| psql(&peer_uri, &questions)),
-    )?;
-    let many = interleaved(3, || at_once(&uri), || at_once(&peer_uri))?;
+    let beside_forward = |statements: &str| {
+        interleaved(
+            ROUNDS,
+            || timed(|| psql(&uri, statements)),
+            || {
+                let (_forward, uri) = forward()?;
+                timed(|| psql(&uri, statements))
+            },
+        )
+    };
+    let throughput = beside_forward(&large)?;
+    let round_trip = beside_forward(&questions)?;
+    let ours_at_once = at_once(&uri)?;
+    let (peer, peer_uri) = forward()?;
+    let peer_at_once = at_once(&peer_uri)?;
+    drop(peer);
     let rate = |time: Duration| {
         format!(
             "{:.0} MB/s",
@@ -92,11 +102,11 @@ pub(super) fn rows(
         },
         Row {
             what: "connect, 30 sessions at once",
-            ours: format!("{} ms", many.ours.as_millis()),
-            peer: format!("{} ms, port-forward", many.peer.as_millis()),
-            value: format!("{:.2} ×", many.ratio()),
-            target: "all succeed",
-            met: true,
+            ours: ours_at_once.to_string(),
+            peer: format!("{peer_at_once}, port-forward"),
+            value: format!("{} of {SESSIONS}", ours_at_once.served),
+            target: "30 of 30",
+            met: ours_at_once.served == SESSIONS,
         },
     ])
 }
@@ -123,8 +133,21 @@ fn psql(uri: &str, statements: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn at_once(uri: &str) -> Result<Duration, Failure> {
-    timed(|| {
+/// How many of several sessions were served, and how long it took.
+struct AtOnce {
+    served: usize,
+    took: Duration,
+}
+
+impl fmt::Display for AtOnce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {} ms", self.served, self.took.as_millis())
+    }
+}
+
+fn at_once(uri: &str) -> Result<AtOnce, Failure> {
+    let mut served = 0;
+    let took = timed(|| {
         let sessions: Vec<Child> = (0..SESSIONS)
             .map(|_| {
                 client(uri)
@@ -133,13 +156,11 @@ fn at_once(uri: &str) -> Result<Duration, Failure> {
             })
             .collect::<Result<_, _>>()?;
         for session in sessions {
-            let output = session.wait_with_output()?;
-            if !output.status.success() {
-                return Err(format!("psql: {}", String::from_utf8_lossy(&output.stderr)).into());
-            }
+            served += usize::from(session.wait_with_output()?.status.success());
         }
         Ok(())
-    })
+    })?;
+    Ok(AtOnce { served, took })
 }
 
 /// psql, which is given the login by its environment: arguments can be read by everybody.
@@ -170,6 +191,8 @@ fn client(uri: &str) -> Command {
 struct Background {
     child: Child,
     line: String,
+    /// Kept open: kubectl ends when nobody reads what it says of each connection.
+    _out: BufReader<ChildStdout>,
 }
 
 impl Background {
@@ -177,8 +200,13 @@ impl Background {
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         let out = child.stdout.take().ok_or("no output")?;
-        BufReader::new(out).read_line(&mut line)?;
-        Ok(Self { child, line })
+        let mut out = BufReader::new(out);
+        out.read_line(&mut line)?;
+        Ok(Self {
+            child,
+            line,
+            _out: out,
+        })
     }
 }
 

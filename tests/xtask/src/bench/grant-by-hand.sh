@@ -1,7 +1,8 @@
 #!/bin/sh
 # The peer of `share-db postgres --with …`: the same share, by kubectl and psql. One apply, one
 # port-forward, one psql that makes the login, two that try it, and the same questions to the API
-# server. $1 is a folder with what the tool made, as files; $2 the database's pod; $3 its database.
+# server. $1 is a folder with what the tool made, as files; $2 the database's pod; $3 its database; $4 the
+# kubeconfig of somebody who may impersonate, which the owner of a namespace may not.
 set -eu
 
 kubectl apply --filename="$1/objects.json" >/dev/null
@@ -29,6 +30,9 @@ fi
 while read -r expected words; do
     # The words are of the tool's own output: no blank is inside of one.
     # shellcheck disable=SC2086
-    answer=$(kubectl auth can-i $words 2>/dev/null || true)
-    [ "$answer" = "$expected" ]
+    answer=$(KUBECONFIG="$4" kubectl auth can-i $words 2>/dev/null || true)
+    if [ "$answer" != "$expected" ]; then
+        echo "can-i $words: $answer, not $expected" >&2
+        exit 1
+    fi
 done <"$1/questions"

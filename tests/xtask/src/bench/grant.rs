@@ -53,7 +53,8 @@ pub(super) fn rows(
             let mut script = scene.command(Path::new(SCRIPT), me.kubeconfig());
             script
                 .arg(folder.path())
-                .args([database.pod(), database.dbname()]);
+                .args([database.pod(), database.dbname()])
+                .arg(&scene.administrator);
             output(&mut script).map(drop)
         })?;
         share.revoke()?;

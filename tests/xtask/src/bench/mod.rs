@@ -56,6 +56,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         program,
         kubectl: lab.bin().join("kubectl"),
         image: stage.image().to_owned(),
+        administrator: lab.kubeconfig(),
     };
 
     let mut rows = start::rows(&scene)?;
@@ -79,6 +80,8 @@ struct Scene {
     program: PathBuf,
     kubectl: PathBuf,
     image: String,
+    /// The cluster administrator's kubeconfig.
+    administrator: PathBuf,
 }
 
 impl Scene {
