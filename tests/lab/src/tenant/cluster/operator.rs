@@ -49,7 +49,13 @@ pub(super) fn install(stage: &Stage) -> u32 {
 /// Ends a container as the loss of its node would; it may be gone already.
 #[track_caller]
 pub(super) fn kill_container(stage: &Stage, id: &str) {
-    let _ = lab(stage).kill_container(id);
+    let killed = lab(stage)
+        .kill_container(id)
+        .map_err(|error| error.to_string());
+    let gone = killed
+        .as_ref()
+        .is_err_and(|error| error.contains("not found") || error.contains("already finished"));
+    assert!(killed.is_ok() || gone, "{killed:?}");
 }
 
 #[track_caller]
