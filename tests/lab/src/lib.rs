@@ -54,7 +54,8 @@ mod tools;
 pub use directories::{Error as DirectoryError, cache_directory};
 pub use image::IMAGE;
 pub use lab::{
-    DownError, FindError, ImageError, LAB_VARIABLE, Lab, Outcome, PartStatus, Status, UpError, down,
+    DownError, FindError, ImageError, LAB_VARIABLE, Lab, Outcome, PartStatus, PrepareError, Status,
+    UpError, down,
 };
 pub use name::{InvalidName, LabName};
 pub use part::{Condition, Report};

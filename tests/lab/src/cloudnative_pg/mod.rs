@@ -38,7 +38,7 @@ const READY_WITHIN: &str = "--timeout=180s";
 
 /// What went wrong while the operator was installed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
     /// There is no Go to build it with.
     #[error("cannot build CloudNativePG's operator: this machine lacks {0}")]
     Go(String),

@@ -4,6 +4,7 @@ mod containers;
 mod down;
 mod images;
 mod launch;
+mod prepare;
 mod refresh;
 mod status;
 mod up;
@@ -21,6 +22,7 @@ use crate::state::{self, Phase, State};
 
 pub use down::{Error as DownError, down};
 pub use images::Error as ImageError;
+pub use prepare::Error as PrepareError;
 pub use status::{PartStatus, Status};
 pub use up::{Error as UpError, Outcome};
 

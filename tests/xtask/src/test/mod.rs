@@ -140,6 +140,12 @@ fn play_in_the_lab(tally: &mut Tally, options: &Options, skips: &PathBuf) -> Res
         down(&name, &mut Console::new())?;
         Ok(Lab::up(&name, &mut Console::new())?.0)
     });
+    let lab = lab.and_then(|lab| {
+        tally.phase("give the lab what stories ask for", |_| {
+            Ok(lab.prepare(&mut Console::new())?)
+        })?;
+        Ok(lab)
+    });
     let played = lab.and_then(|lab| {
         // As `lab env` has it: some tests are kubectl's own users.
         let path = env::var_os("PATH").unwrap_or_default();

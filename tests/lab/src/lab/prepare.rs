@@ -1,0 +1,47 @@
+//! Giving a lab at once what stories would ask for one by one.
+
+use std::panic;
+use std::sync::Mutex;
+use std::thread;
+
+use super::{ImageError, Lab};
+use crate::cloudnative_pg;
+use crate::progress::{Progress, Shared};
+
+/// The majors of PostgreSQL that stories ask for beside the machine's own.
+const MAJORS: [u32; 2] = [13, 17];
+
+/// What went wrong while a lab was prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operator could not be installed.
+    #[error(transparent)]
+    CloudNativePg(#[from] cloudnative_pg::Error),
+    /// An image could not be made.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+}
+
+impl Lab {
+    /// Builds and installs what stories get on demand. On a new machine that takes minutes of both
+    /// cores, which stories beside it would be timed by.
+    ///
+    /// # Errors
+    /// Something could not be built, imported or installed.
+    pub fn prepare(&self, progress: &mut (dyn Progress + Send)) -> Result<(), Error> {
+        let progress = Mutex::new(progress);
+        thread::scope(|scope| {
+            let images = scope.spawn(|| {
+                MAJORS.into_iter().try_for_each(|major| {
+                    self.postgresql_image(major, &mut Shared(&progress))
+                        .map(drop)
+                })
+            });
+            cloudnative_pg::install(self, &mut Shared(&progress))?;
+            let images = images
+                .join()
+                .unwrap_or_else(|panic| panic::resume_unwind(panic));
+            Ok(images?)
+        })
+    }
+}
