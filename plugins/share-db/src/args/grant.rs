@@ -15,7 +15,7 @@ use crate::{
     postgres::Access,
 };
 
-/// Stands for `--operator-namespace`, which wins.
+/// Stands for `--operator-namespace`, which wins; so does what a base policy was made for.
 const OPERATOR_NAMESPACE: &str = "DATALAB_OPERATOR_NAMESPACE";
 
 /// The largest connection limit that PostgreSQL holds.
@@ -146,10 +146,11 @@ impl GrantArgs {
             renew,
             connection_limit: (connection_limit > 0).then_some(connection_limit),
             isolate,
-            operator_namespace: match operator_namespace {
-                Some(namespace) => Some(namespace),
+            operator_by_environment: match operator_namespace {
+                Some(_) => None,
                 None => operator_in(environment)?,
             },
+            operator_namespace,
             superuser_secret,
             patience: wait.patience(),
             dry_run,

@@ -13,6 +13,7 @@ use crate::{
 };
 
 /// Who reaches the database over the network, but for its shares.
+#[derive(PartialEq, Eq)]
 pub(crate) struct Network {
     pub(crate) exposure: Exposure,
     /// Policies of the database's own release that select none of its pods.
@@ -36,7 +37,12 @@ impl Network {
         Self {
             shuts_operator_out: database.engine == Engine::CloudNativePg
                 && matches!(exposure, Exposure::Isolated { .. })
-                && !network::admits_operator(&policies, &labels, operator.as_ref()),
+                && !network::admits_operator(
+                    &policies,
+                    &labels,
+                    &database.namespace,
+                    operator.as_ref(),
+                ),
             idle_policies: network::idle_policies(&policies, database, &labels),
             exposure,
             operator,
@@ -50,7 +56,8 @@ impl Network {
 }
 
 /// The namespace of the operator that a base policy has to let in: the one that is named, or the one
-/// that the base policy was made for. It is never guessed: a wrong one cuts the operator off.
+/// that the base policy was made for, or else that of the environment, which must not change a policy
+/// that is there. It is never guessed: a wrong one cuts the operator off.
 ///
 /// # Errors
 /// There has to be a base policy, and nobody says which operator it is for.
@@ -66,7 +73,8 @@ pub(super) fn operator(
     let known = request
         .operator_namespace
         .clone()
-        .or_else(|| network::operator_namespace(base?));
+        .or_else(|| network::operator_namespace(base?))
+        .or_else(|| request.operator_by_environment.clone());
     if known.is_some() || !request.isolate && base.is_none() {
         return Ok(known);
     }

@@ -41,6 +41,8 @@ pub(crate) struct GrantRequest {
     pub(crate) isolate: bool,
     /// Where CloudNativePG's operator runs, for a database of its.
     pub(crate) operator_namespace: Option<Namespace>,
+    /// The same by the environment, where neither the request nor a base policy says it.
+    pub(crate) operator_by_environment: Option<Namespace>,
     pub(crate) superuser_secret: Option<ObjectName>,
     pub(crate) patience: Option<Duration>,
     pub(crate) dry_run: DryRun,
@@ -178,6 +180,7 @@ mod tests {
             connection_limit: Some(DEFAULT_CONNECTION_LIMIT),
             isolate: false,
             operator_namespace: None,
+            operator_by_environment: None,
             superuser_secret: None,
             patience: None,
             dry_run: DryRun::None,

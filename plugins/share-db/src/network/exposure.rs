@@ -9,7 +9,10 @@ use datalab_core::{
 };
 use serde::Serialize;
 
-use super::{operator::STATUS_PORT, policy::NAMESPACE_NAME};
+use super::{
+    operator::{STATUS_PORT, STATUS_PORT_NAME},
+    policy::NAMESPACE_NAME,
+};
 use crate::{
     catalogue::{Database, PodPort},
     share,
@@ -114,15 +117,17 @@ pub(crate) fn idle_policies(
         .collect()
 }
 
-/// Whether the policies let CloudNativePG's operator reach an instance with these labels. Where its
-/// namespace is not known, a rule for some other namespace has the benefit of the doubt.
+/// Whether the policies of a namespace let CloudNativePG's operator reach an instance with these
+/// labels. Where its namespace is not known, a rule for some other one has the benefit of the doubt;
+/// so have, in a namespace that is known, rules for some of its pods.
 pub(crate) fn admits_operator(
     policies: &[NetworkPolicy],
     labels: &BTreeMap<String, String>,
+    namespace: &Namespace,
     operator: Option<&Namespace>,
 ) -> bool {
     let port = PodPort {
-        name: None,
+        name: Some(STATUS_PORT_NAME.to_owned()),
         number: STATUS_PORT,
     };
     policies
@@ -131,17 +136,24 @@ pub(crate) fn admits_operator(
         .flat_map(|policy| rules_for(policy, &port))
         .any(|rule| match rule.from.as_deref() {
             None | Some([]) => true,
-            Some(peers) => peers.iter().any(|peer| may_be_of(peer, operator)),
+            Some(peers) => peers
+                .iter()
+                .any(|peer| may_be_of(peer, namespace, operator)),
         })
 }
 
-/// Whether a peer may stand for pods of the operator's namespace.
-fn may_be_of(peer: &NetworkPolicyPeer, operator: Option<&Namespace>) -> bool {
+/// Whether a peer, in a policy of a namespace, may stand for pods of the operator's.
+fn may_be_of(
+    peer: &NetworkPolicyPeer,
+    namespace: &Namespace,
+    operator: Option<&Namespace>,
+) -> bool {
     if peer.ip_block.is_some() {
         return true;
     }
+    // Without a selector of namespaces, pods of the policy's own are meant.
     let Some(selector) = &peer.namespace_selector else {
-        return false;
+        return operator == Some(namespace);
     };
     let named = selector
         .match_labels
@@ -310,15 +322,20 @@ mod tests {
             admits_operator(
                 &[serde_json::from_value(policy).unwrap()],
                 &BTreeMap::new(),
+                &"user-me".parse().unwrap(),
                 operator.as_ref(),
             )
         };
         let of = |namespace: &str| json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}});
         let charts = json!({"from": [{"podSelector": {}}]});
         let database_only = json!({"from": [of("user-x")], "ports": [{"port": 5432}]});
-        for rule in [charts, database_only] {
+        for rule in [charts.clone(), database_only] {
             assert!(!admitted(rule.clone(), None) && !admitted(rule, Some("cnpg-system")));
         }
+        assert!(admitted(charts, Some("user-me")), "it is one of them");
+        let by_name = |port: &str| json!({"from": [of("cnpg-system")], "ports": [{"port": port}]});
+        assert!(admitted(by_name("status"), Some("cnpg-system")));
+        assert!(!admitted(by_name("metrics"), Some("cnpg-system")));
         let its_own = json!({"from": [of("cnpg-system")], "ports": [{"port": 8000}]});
         assert!(admitted(its_own.clone(), None) && admitted(its_own.clone(), Some("cnpg-system")));
         assert!(!admitted(its_own, Some("elsewhere")));

@@ -13,6 +13,9 @@ pub(super) const OPERATOR_NAMESPACE: &str = "datalab/operator-namespace";
 /// <https://cloudnative-pg.io/documentation/current/networking/>
 pub(super) const STATUS_PORT: i32 = 8000;
 
+/// What its instances call that port, by which a policy may open it.
+pub(super) const STATUS_PORT_NAME: &str = "status";
+
 /// The operator's own label, by its manifest and its chart.
 const OPERATOR: (&str, &str) = ("app.kubernetes.io/name", "cloudnative-pg");
 

@@ -49,6 +49,10 @@ fn an_operator_that_policies_keep_out_is_warned_of_and_let_in() {
     let again = grant(&["--exit-code", "--operator-namespace", namespace]);
     let told = again.env(VARIABLE, "elsewhere").run().ok();
     assert!(told.starts_with("share unchanged: "), "{told}");
+    // Left in a shell, it does not move what was named once.
+    let again = grant(&["--exit-code"]);
+    let told = again.env(VARIABLE, "elsewhere").run().ok();
+    assert!(told.starts_with("share unchanged: "), "{told}");
     // What was named once is kept; another name is a difference, and shown as one.
     let kept = scene.grant(&["--exit-code", "--output=jsonpath={.operatorNamespace}"]);
     assert_eq!(kept.ok().trim_end(), namespace);
