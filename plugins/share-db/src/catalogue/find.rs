@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use datalab_core::{
     cluster::{Cluster, api::api::core::v1::Service},
     report::{self, Failure},
@@ -5,7 +7,7 @@ use datalab_core::{
 };
 use futures::future::try_join_all;
 
-use super::{Database, Wanted, friendly_name};
+use super::{Database, Engine, Wanted, friendly_name};
 
 /// The catalogue's other kinds of databases, by the port of their Services.
 const OTHER_KINDS: [(&str, i32); 7] = [
@@ -24,19 +26,39 @@ pub(crate) async fn all(
     namespace: &Namespace,
 ) -> Result<Vec<Database>, Failure> {
     let services = cluster.list::<Service>(namespace, "").await?;
-    let mut databases: Vec<Database> = services
+    let behind = services
         .iter()
-        .filter_map(|service| Database::behind(namespace, service))
-        .collect();
-    // Several Services may lead to the same pods. The chart's own is named like its release, or has
-    // the shortest name: whoever adds another must not rename the database by it.
+        .filter_map(|service| Database::behind(namespace, service));
+    Ok(distinct(behind.collect()))
+}
+
+/// Each database once, by name, although several Services may lead to it. The operator's own Service
+/// is `NAME-rw`; a chart's is named like its release, or has the shortest name: whoever adds another
+/// must not rename or move the database by it.
+fn distinct(mut databases: Vec<Database>) -> Vec<Database> {
+    // Not by the selector for CloudNativePG, whose Services may call the primary by two labels.
+    fn identity(database: &Database) -> (Option<&str>, Option<&BTreeMap<String, String>>) {
+        match database.engine {
+            Engine::CloudNativePg => (Some(&database.name), None),
+            Engine::Chart => (None, Some(&database.selector)),
+        }
+    }
+    fn rank(database: &Database) -> (bool, bool, usize) {
+        let is_operators = database.service == format!("{}-rw", database.name);
+        let is_release = database.name == database.release;
+        (!is_operators, !is_release, database.name.len())
+    }
     databases.sort_by(|a, b| {
-        let rank = |database: &Database| (database.name != database.release, database.name.len());
-        (&a.selector, rank(a), &a.name).cmp(&(&b.selector, rank(b), &b.name))
+        (identity(a), rank(a), &a.name, &a.service).cmp(&(
+            identity(b),
+            rank(b),
+            &b.name,
+            &b.service,
+        ))
     });
-    databases.dedup_by(|later, earlier| later.selector == earlier.selector);
+    databases.dedup_by(|later, earlier| identity(later) == identity(earlier));
     databases.sort_by(|a, b| (&a.name, &a.service).cmp(&(&b.name, &b.service)));
-    Ok(databases)
+    databases
 }
 
 /// The one database that is meant.
@@ -177,5 +199,55 @@ async fn listed(
     match databases.first() {
         Some(first) => failure.next(format!("the same command with {kind}/{}", first.name)),
         None => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn services(all: &[(&str, Value)]) -> Vec<String> {
+        let behind = all.iter().map(|(name, selector)| {
+            let service = json!({
+                "metadata": {"name": name},
+                "spec": {"selector": selector, "ports": [{"name": "postgres", "port": 5432}]},
+            });
+            let service = serde_json::from_value(service).unwrap();
+            Database::behind(&"user-me".parse().unwrap(), &service).unwrap()
+        });
+        distinct(behind.collect())
+            .into_iter()
+            .map(|database| database.service)
+            .collect()
+    }
+
+    #[test]
+    fn the_operators_own_service_is_the_clusters() {
+        let primary =
+            |cluster: &str| json!({"cnpg.io/cluster": cluster, "cnpg.io/instanceRole": "primary"});
+        let before = json!({"cnpg.io/cluster": "sales", "role": "primary"});
+        let added = [
+            ("sales-lb", primary("sales")),
+            ("a", before.clone()),
+            ("sales-rw", primary("sales")),
+            ("stock-rw", primary("stock")),
+        ];
+        assert_eq!(services(&added), ["sales-rw", "stock-rw"]);
+        // Which label the operator's own has depends on its version.
+        let older = [("a", primary("sales")), ("sales-rw", before)];
+        assert_eq!(services(&older), ["sales-rw"]);
+    }
+
+    #[test]
+    fn a_charts_service_is_known_by_its_pods() {
+        let selector = |name: &str| json!({"app": name});
+        let all = [
+            ("db-for-everyone", selector("db")),
+            ("db", selector("db")),
+            ("other", selector("other")),
+        ];
+        assert_eq!(services(&all), ["db", "other"]);
     }
 }
