@@ -146,15 +146,17 @@ impl Server {
                 .attempt(credential, database, Encryption::WithAnyone)
                 .await;
         }
-        match self.attempt(credential, database, Encryption::Off).await {
-            // Raised by ClientAuthentication for a pg_hba.conf that has hostssl lines only.
-            Err(error) if error.wants_encryption() => {
-                self.wants_tls.store(true, Ordering::Relaxed);
-                self.attempt(credential, database, Encryption::WithAnyone)
-                    .await
-            }
-            other => other,
+        let refused = match self.attempt(credential, database, Encryption::Off).await {
+            Err(error) if error.may_want_encryption() => error,
+            other => return other,
+        };
+        let encrypted = self.attempt(credential, database, Encryption::WithAnyone);
+        let answer = encrypted.await;
+        // Only another answer shows that it was for the encryption.
+        if !matches!(&answer, Err(error) if error.may_want_encryption() || error.is_broken()) {
+            self.wants_tls.store(true, Ordering::Relaxed);
         }
+        answer.map_err(|error| refused.unless_heard(error))
     }
 
     async fn attempt(
@@ -256,7 +258,31 @@ impl LoginError {
         }
     }
 
-    /// Whether the server lets nobody in without TLS.
+    /// Whether the server may have refused the login for want of TLS, whatever the language of its
+    /// messages: for a pg_hba.conf with hostssl lines only, ClientAuthentication raises this state,
+    /// which some other refusals have too, but that of a password has not.
+    fn may_want_encryption(&self) -> bool {
+        let Self::Refused { source, .. } = self else {
+            return false;
+        };
+        source.0.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
+    }
+
+    /// The connection failed, or the server does not offer TLS.
+    fn is_broken(&self) -> bool {
+        matches!(self, Self::Broken { .. })
+    }
+
+    /// This refusal, or what came of the same login with TLS where the server answered it.
+    fn unless_heard(self, encrypted: Self) -> Self {
+        if encrypted.is_broken() {
+            self
+        } else {
+            encrypted
+        }
+    }
+
+    /// Whether the server says that it lets nobody in without TLS.
     pub(crate) fn wants_encryption(&self) -> bool {
         matches!(self, Self::Refused { source, .. } if wants_encryption(&source.0))
     }
@@ -311,5 +337,54 @@ fn message(error: &tokio_postgres::Error) -> String {
             None => error.message().to_owned(),
         },
         None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+    use crate::postgres::handshake::try_login;
+
+    /// What a login makes of a server that answers its first message so.
+    async fn told(encryption: Encryption<'_>, answer: Vec<u8>) -> LoginError {
+        let (ours, mut server) = duplex(4096);
+        let credential = Credential {
+            user: "me".to_owned(),
+            password: Secret::new("unused".to_owned()),
+        };
+        let serve = async move {
+            let mut message = [0; 1024];
+            let _ = server.read(&mut message).await;
+            let _ = server.write_all(&answer).await;
+        };
+        let (told, ()) = tokio::join!(try_login(ours, &credential, "db", encryption), serve);
+        told.unwrap_err()
+    }
+
+    /// An ErrorResponse: <https://www.postgresql.org/docs/current/protocol-message-formats.html>
+    fn refusal(state: &str, message: &str) -> Vec<u8> {
+        let fields = format!("SFATAL\0VFATAL\0C{state}\0M{message}\0\0");
+        let length = u32::try_from(fields.len() + 4).unwrap();
+        [b"E".as_slice(), &length.to_be_bytes(), fields.as_bytes()].concat()
+    }
+
+    #[tokio::test]
+    async fn a_server_that_wants_tls_is_known_in_every_language() {
+        let french = "aucune entrée dans pg_hba.conf pour l'hôte, aucun chiffrement";
+        let refused = told(Encryption::Off, refusal("28000", french)).await;
+        assert!(refused.may_want_encryption());
+        let password = told(Encryption::Off, refusal("28P01", "no encryption")).await;
+        assert!(!password.may_want_encryption());
+
+        // Where TLS is not offered, the server's own refusal is what a person needs.
+        let not_offered = told(Encryption::WithAnyone, b"N".to_vec()).await;
+        let shown = refused.unless_heard(not_offered);
+        assert!(
+            matches!(&shown, LoginError::Refused { source, .. } if source.to_string() == french)
+        );
+        let answered = shown.unless_heard(password);
+        assert!(!answered.may_want_encryption());
     }
 }
