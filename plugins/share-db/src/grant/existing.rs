@@ -1,5 +1,5 @@
 use datalab_core::{
-    cluster::ObjectMeta,
+    cluster::Object,
     cluster::api::api::{
         core::v1::Secret as SecretObject,
         networking::v1::NetworkPolicy,
@@ -83,17 +83,19 @@ impl Existing {
         existing.flatten().any(|subject| !meant(subject))
     }
 
-    /// Whether Secret and binding are still the ones that were read.
-    pub(super) fn is_current(
-        &self,
-        secret: Option<&SecretObject>,
-        binding: Option<&RoleBinding>,
-    ) -> bool {
-        let version = |meta: &ObjectMeta| (meta.uid.clone(), meta.resource_version.clone());
-        let of_secret = |secret: &SecretObject| version(&secret.metadata);
-        let of_binding = |binding: &RoleBinding| version(&binding.metadata);
-        self.secret.as_ref().map(of_secret) == secret.map(of_secret)
-            && self.binding.as_ref().map(of_binding) == binding.map(of_binding)
+    /// Whether Secret, binding and policies are still the ones that were read.
+    pub(super) fn is_current(&self, now: &Self) -> bool {
+        fn same<K: Object>(before: &Option<K>, now: &Option<K>) -> bool {
+            let version = |object: &K| {
+                let meta = object.meta();
+                (meta.uid.clone(), meta.resource_version.clone())
+            };
+            before.as_ref().map(version) == now.as_ref().map(version)
+        }
+        same(&self.secret, &now.secret)
+            && same(&self.binding, &now.binding)
+            && same(&self.policy, &now.policy)
+            && same(&self.base_policy, &now.base_policy)
     }
 
     pub(super) fn terms(&self) -> Option<Terms> {
@@ -135,5 +137,41 @@ pub(super) fn refuse_foreign_role(
             identity.role_name(),
             identity.comment()
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn another_grants_policy_makes_a_survey_stale() {
+        let service = json!({
+            "metadata": {"name": "db"},
+            "spec": {"selector": {"app": "db"}, "ports": [{"port": 5432}]},
+        });
+        let namespace = "user-me".parse().unwrap();
+        let database =
+            Database::behind(&namespace, &serde_json::from_value(service).unwrap()).unwrap();
+        let existing = |policies: &[(&str, &str)]| {
+            let policies: Vec<NetworkPolicy> = policies
+                .iter()
+                .map(|(name, version)| {
+                    let meta = json!({"name": name, "uid": name, "resourceVersion": version});
+                    serde_json::from_value(json!({"metadata": meta})).unwrap()
+                })
+                .collect();
+            Existing::of(None, None, &policies, &[], &database, "share-db-user-x")
+        };
+        let base = network::base_name("db");
+        let before = existing(&[(&base, "1")]);
+        assert!(before.is_current(&existing(&[(&base, "1"), ("other", "9")])));
+        assert!(!before.is_current(&existing(&[(&base, "2")])));
+        assert!(!before.is_current(&existing(&[])));
+        assert!(!existing(&[]).is_current(&before), "a new share's too");
+        let own = ("share-db-user-x", "1");
+        assert!(!before.is_current(&existing(&[(&base, "1"), own])));
     }
 }

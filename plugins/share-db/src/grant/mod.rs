@@ -67,7 +67,7 @@ pub(crate) async fn grant(desk: &Desk<'_>, request: &GrantRequest) -> Result<Don
                 }
                 match write::write(desk, &survey, &lock).await? {
                     Some(written) => break written,
-                    // Somebody else made the Secret in the meantime.
+                    // Somebody else made the Secret or the base policy in the meantime.
                     None if !is_stale => is_stale = true,
                     None => return Err(untouched(write::refuse_restless(&survey))),
                 }

@@ -25,6 +25,8 @@ pub(crate) struct Journal {
     begun: Vec<(&'static str, Verb)>,
     /// The uid of the Secret this run made.
     pub(crate) secret_uid: Option<String>,
+    /// The uid of the base policy this run made, which other shares of the database need as well.
+    pub(crate) base_policy_uid: Option<String>,
     /// The database was written to.
     pub(crate) login: bool,
     /// The login was there before.
@@ -96,6 +98,19 @@ pub(crate) async fn undo(
         .next(revoke_command(desk, survey))
 }
 
+/// Removes what this run made, where a new survey finds the rest as it was. What cannot be removed
+/// it finds too, as a share that is not finished.
+pub(crate) async fn take_back(
+    desk: &Desk<'_>,
+    survey: &Survey,
+    lock: &ShareLock,
+    journal: &Journal,
+) {
+    if !journal.changed_existing() {
+        remove(desk, survey, lock, journal).await;
+    }
+}
+
 async fn remove(
     desk: &Desk<'_>,
     survey: &Survey,
@@ -116,7 +131,15 @@ async fn remove(
         removal.delete::<NetworkPolicy>(&name, None).await;
     }
     if journal.made("base policy") {
-        removal.delete::<NetworkPolicy>(&base, None).await;
+        match &journal.base_policy_uid {
+            // The answer was lost: under the lock nobody else makes one, without it it may be another
+            // grant's.
+            None if lock.is_lost() => removal.remains.push(format!("networkpolicy/{base}")),
+            uid => {
+                let uid = uid.as_deref();
+                removal.delete::<NetworkPolicy>(&base, uid).await;
+            }
+        }
     }
     if journal.made("role") {
         removal.delete::<Role>(&name, None).await;

@@ -2,7 +2,9 @@ use datalab_core::{
     cli::interruptible,
     cluster::{
         self, Creation, Object, WriteMode,
-        api::api::{core::v1::Secret as SecretObject, rbac::v1::RoleBinding},
+        api::api::{
+            core::v1::Secret as SecretObject, networking::v1::NetworkPolicy, rbac::v1::RoleBinding,
+        },
     },
     report::{Failure, Kind},
     words::Secret,
@@ -10,9 +12,11 @@ use datalab_core::{
 
 use super::{
     action::{Action, Verb},
+    existing::Existing,
+    isolation::Network,
     sql_proof::{SqlProof, prove_in_database},
     survey::Survey,
-    undo::{Journal, undo},
+    undo::{Journal, take_back, undo},
 };
 use crate::{
     desk::Desk,
@@ -75,35 +79,55 @@ pub(super) async fn lock(survey: &Survey) -> Result<ShareLock, Failure> {
     Ok(ShareLock::take(&survey.superuser).await?)
 }
 
-/// Whether the share is no longer as it was surveyed: another writer came first. Where nothing was,
-/// the creation of the Secret will tell, which is the first write.
+/// Whether the share, or who reaches the database, is no longer as it was surveyed: another writer
+/// came first. Where no share was, the creation of the Secret will tell of another.
 pub(super) async fn is_stale(desk: &Desk<'_>, survey: &Survey) -> Result<bool, Failure> {
-    let existing = &survey.existing;
-    if existing.secret.is_none() && existing.binding.is_none() {
-        return Ok(false);
-    }
+    let (before, cluster) = (&survey.existing, &desk.cluster);
     let (namespace, name) = (&survey.identity.namespace, survey.identity.object_name());
-    let (secret, binding) = futures::try_join!(
-        desk.cluster.get::<SecretObject>(namespace, &name),
-        desk.cluster.get::<RoleBinding>(namespace, &name),
-    )?;
-    Ok(!existing.is_current(secret.as_ref(), binding.as_ref()))
+    let is_new = before.secret.is_none() && before.binding.is_none();
+    let share = async {
+        if is_new {
+            return Ok((None, None));
+        }
+        futures::try_join!(
+            cluster.get::<SecretObject>(namespace, &name),
+            cluster.get::<RoleBinding>(namespace, &name),
+        )
+    };
+    let policies = cluster.list::<NetworkPolicy>(namespace, "");
+    let ((secret, binding), policies) = futures::try_join!(share, policies)?;
+    let now = Existing::of(
+        secret,
+        None,
+        &policies,
+        binding.as_slice(),
+        &survey.database,
+        &name,
+    );
+    let network = Network::of(
+        &survey.database,
+        &survey.primary,
+        &policies,
+        survey.network.operator.clone(),
+    );
+    Ok(!before.is_current(&now) || network != survey.network)
 }
 
-/// The failure for a Secret that comes and goes under the lock: whoever makes it does not ask for it.
+/// The failure for an object that comes and goes under the lock: whoever makes it does not ask for it.
 pub(super) fn refuse_restless(survey: &Survey) -> Failure {
     Failure::new(
         Kind::Conflict,
         format!(
-            "secret {} was made by somebody else in the meantime, and again",
-            survey.identity.object_name()
+            "secret {} or networkpolicy {} was made by somebody else in the meantime, and again",
+            survey.identity.object_name(),
+            network::base_name(&survey.database.name)
         ),
     )
     .next("the same command again")
 }
 
-/// Writes the share, under the lock. `None` when there is a Secret that was not there when the share
-/// was surveyed; nothing is published then, and the share has to be surveyed again.
+/// Writes the share, under the lock. `None` when there is a Secret or a base policy that was not there
+/// when the share was surveyed; nothing is published then, and the share has to be surveyed again.
 pub(super) async fn write(
     desk: &Desk<'_>,
     survey: &Survey,
@@ -111,7 +135,12 @@ pub(super) async fn write(
 ) -> Result<Option<Written>, Failure> {
     let mut journal = Journal::default();
     match interruptible(write_all(desk, survey, &mut journal)).await {
-        Ok(written) => Ok(written),
+        Ok(Some(written)) => Ok(Some(written)),
+        // What was made for a survey that no longer holds is made anew after the next.
+        Ok(None) => {
+            take_back(desk, survey, lock, &journal).await;
+            Ok(None)
+        }
         Err(failure) => Err(undo(desk, survey, lock, &journal, failure).await),
     }
 }
@@ -141,7 +170,7 @@ async fn write_all(
             .find(|action| action.kind == kind && action.name == name)
             .map_or(Verb::Unchanged, |action| action.action)
     };
-    let name = survey.identity.object_name();
+    let (namespace, name) = (&survey.identity.namespace, survey.identity.object_name());
     let base_name = network::base_name(&survey.database.name);
     let role = verb("role", &name);
     let base_policy = verb("networkpolicy", &base_name);
@@ -153,8 +182,23 @@ async fn write_all(
     // still on its way to the server could not be taken back.
     let policies = async {
         let base = wanted.base_policy.as_ref();
-        carry_out(desk, base_policy, &existing.base_policy, base).await?;
-        carry_out(desk, policy, &existing.policy, wanted.policy.as_ref()).await
+        match base.filter(|_| base_policy == Verb::Created) {
+            None => carry_out(desk, base_policy, &existing.base_policy, base).await?,
+            Some(base) => match desk
+                .cluster
+                .create(namespace, base, WriteMode::Commit)
+                .await?
+            {
+                Creation::Created(base) => journal.base_policy_uid = base.metadata.uid,
+                Creation::AlreadyExists => {
+                    journal.forget("base policy");
+                    journal.forget("policy");
+                    return Ok(false);
+                }
+            },
+        }
+        carry_out(desk, policy, &existing.policy, wanted.policy.as_ref()).await?;
+        Ok::<_, cluster::Error>(true)
     };
     let (sql_proof, role, policies) = futures::join!(
         prove_in_database(survey),
@@ -163,7 +207,9 @@ async fn write_all(
     );
     let proven = sql_proof.login?;
     role?;
-    policies?;
+    if !policies? {
+        return Ok(None);
+    }
 
     let publication = verb("rolebinding", &name);
     if unpublished {
