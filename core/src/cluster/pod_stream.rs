@@ -210,8 +210,11 @@ impl AsyncRead for PodStream {
     ) -> Poll<io::Result<()>> {
         if self.unsent {
             self.send_on(context)?;
-            // This reader took the writer's place in the queue.
-            self.writer.wake_by_ref();
+            // This reader took the writer's place in the queue. Where both are one task, waking it
+            // would only have it look again, and again.
+            if !self.writer.will_wake(context.waker()) {
+                self.writer.wake_by_ref();
+            }
         }
         while self.incoming.is_empty() && !self.ended {
             self.beat(context)?;

@@ -46,10 +46,19 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), WriteError> {
     name.push(format!(".{}", std::process::id()));
     let unfinished = folder.join(name);
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    // Never a file, or a link, that somebody else has put there.
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&unfinished).and_then(|mut file| {
+    let opened = options.open(&unfinished).or_else(|error| {
+        if error.kind() != io::ErrorKind::AlreadyExists {
+            return Err(error);
+        }
+        // Left by a process of the same number that was killed.
+        fs::remove_file(&unfinished)?;
+        options.open(&unfinished)
+    });
+    let written = opened.and_then(|mut file| {
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&unfinished, path)

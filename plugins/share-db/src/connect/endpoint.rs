@@ -103,7 +103,7 @@ fn file_of(world: &World, authority: &[u8]) -> Result<PathBuf, Failure> {
             Kind::Failed,
             "the certificate of the database's authority cannot be kept for the client to read",
         )
-        .next("the same command after: export XDG_CACHE_HOME=/tmp")
+        .next("the same command after: export XDG_CACHE_HOME=\"$(mktemp -d)\"")
     };
     let folder = world
         .environment()

@@ -31,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(300);
 
+/// How long after a search in vain the next one may begin: clients with a pool ask all the time.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
+
 /// Random bytes in the name of a relay.
 const SUFFIX_BYTES: usize = 4;
 
@@ -55,6 +58,8 @@ pub(super) struct Route<'a> {
     choosing: Mutex<()>,
     /// Jobs to take away at the end.
     made: RefCell<Vec<String>>,
+    /// When another way was last looked for in vain, and why there was none.
+    failed: RefCell<Option<(Instant, Failure)>>,
 }
 
 impl<'a> Route<'a> {
@@ -72,6 +77,7 @@ impl<'a> Route<'a> {
             carrier: RefCell::new(None),
             choosing: Mutex::new(()),
             made: RefCell::default(),
+            failed: RefCell::default(),
         }
     }
 
@@ -136,14 +142,16 @@ impl<'a> Route<'a> {
         }
         if via.is_none_or(|via| via == Via::Relay) {
             let carrier = Carrier::Relay(self.start_relay().await?);
-            return match self.prove(carrier).await {
-                Ok(carrier) => Ok(carrier),
-                Err(Unproven::NotLetIn(error)) => Err(not_let_in(error, self.login)),
+            let failure = match self.prove(carrier).await {
+                Ok(carrier) => return Ok(carrier),
+                Err(Unproven::NotLetIn(error)) => not_let_in(error, self.login),
                 Err(Unproven::NotReached(failure)) => {
-                    Err(self.not_reached(failure, "a relay pod, which was removed again"))
+                    self.not_reached(failure, "a relay pod, which was removed again")
                 }
-                Err(Unproven::Unfit(why)) => Err(Failure::new(Kind::Failed, why)),
+                Err(Unproven::Unfit(why)) => Failure::new(Kind::Failed, why),
             };
+            self.remove_relays().await;
+            return Err(failure);
         }
         Err(self.no_way(via, passed_over))
     }
@@ -230,7 +238,11 @@ impl<'a> Route<'a> {
             "starting relay pod of job {name} in {namespace}, until this command ends"
         ));
         self.made.borrow_mut().push(name);
-        relay.start(cluster, namespace).await
+        let started = relay.start(cluster, namespace).await;
+        if started.is_err() {
+            self.remove_relays().await;
+        }
+        started
     }
 
     fn address(&self) -> Address {
@@ -281,17 +293,34 @@ impl<'a> Route<'a> {
             .borrow()
             .as_ref()
             .is_some_and(|current| Rc::ptr_eq(current, old));
-        if is_current {
-            let gone = old.name(self.desk.namespace());
-            self.desk.note(&format!("{gone} has ended"));
-            self.choose().await?;
+        if !is_current {
+            return Ok(());
         }
-        Ok(())
+        if let Some((failed, failure)) = &*self.failed.borrow()
+            && failed.elapsed() < RENEWAL_PAUSE
+        {
+            return Err(failure.clone());
+        }
+        // What it was made of is in the way of a quota.
+        self.remove_relays().await;
+        let gone = old.name(self.desk.namespace());
+        self.desk.note(&format!("{gone} has ended"));
+        let chosen = self.choose().await;
+        *self.failed.borrow_mut() = chosen
+            .as_ref()
+            .err()
+            .map(|failure| (Instant::now(), failure.clone()));
+        chosen.map(drop)
     }
 
     /// Takes away what was made for this way.
     pub(super) async fn end(&self) {
         drop(self.carrier.borrow_mut().take());
+        self.remove_relays().await;
+    }
+
+    /// Removes the relays that were made so far, none of which is in use.
+    async fn remove_relays(&self) {
         let made = self.made.take();
         let (cluster, namespace) = (&self.desk.cluster, self.desk.namespace());
         for job in made {

@@ -8,6 +8,12 @@ use crate::relay::Stream;
 /// the requests for TLS and for a session are a hundredth of it, PostgreSQL's own limit for them.
 const REPEATED: usize = 10_000;
 
+/// How a request to cancel another session's query begins: its length, and a code in the place of
+/// the protocol's version. The server carries it out and closes without a word.
+///
+/// <https://www.postgresql.org/docs/current/protocol-message-formats.html>
+const CANCEL: [u8; 8] = [0, 0, 0, 16, 0x04, 0xd2, 0x16, 0x2e];
+
 /// How much is moved at once in each direction, in bytes.
 const PIECE: usize = 64 * 1024;
 
@@ -47,9 +53,12 @@ impl<'a, L: Stream> Session<'a, L> {
                         stream.write_all(&question[..size]).await?;
                     }
                 },
-                read = stream.read(&mut answer) => match read? {
-                    0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                    size => {
+                read = stream.read(&mut answer) => match read {
+                    // Said again, it would cancel what the client asks next.
+                    Ok(0) | Err(_) if self.said.starts_with(&CANCEL) => return Ok(()),
+                    Err(error) => return Err(error),
+                    Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    Ok(size) => {
                         if self.local.write_all(&answer[..size]).await.is_err() {
                             return Ok(());
                         }
@@ -102,6 +111,20 @@ mod tests {
         let (carried, heard, answer) = tokio::join!(session.carry(ours), server, client);
         carried.unwrap();
         assert_eq!((&heard, &answer), (b"hello", b"welcome"));
+    }
+
+    #[tokio::test]
+    async fn a_query_is_cancelled_once() {
+        let (mut client, mut local) = duplex(1024);
+        client.write_all(&CANCEL).await.unwrap();
+        client.write_all(&[7; 8]).await.unwrap();
+        let (ours, mut server) = duplex(1024);
+        let server = async move {
+            server.read_exact(&mut [0; 16]).await.unwrap();
+        };
+        let mut session = Session::new(&mut local);
+        let (carried, ()) = tokio::join!(session.carry(ours), server);
+        carried.unwrap();
     }
 
     #[tokio::test]

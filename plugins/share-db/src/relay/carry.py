@@ -3,6 +3,10 @@ import _thread, os, socket, sys
 host, port, patience = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 try:
     link = socket.create_connection((host, port), patience)
+except socket.gaierror as error:
+    # This pod does not know the cluster's names; another may.
+    sys.stderr.write("%s: %s\n" % (host, error))
+    sys.exit(126)
 except OSError as error:
     sys.exit(str(error.strerror or error))
 link.settimeout(None)
