@@ -122,6 +122,14 @@ impl Database {
         format!("{}.{}.svc", self.service, self.namespace)
     }
 
+    /// The names by which pods of every namespace find it, the usual one first. The second is right
+    /// where the cluster's domain is the default one; the charts' certificates have no other.
+    pub(crate) fn hosts(&self) -> Vec<String> {
+        let host = self.host();
+        let full = format!("{host}.cluster.local");
+        vec![host, full, format!("{}.{}", self.service, self.namespace)]
+    }
+
     /// The port of its pods, as policies may name it.
     pub(crate) fn pod_port(&self) -> PodPort {
         PodPort::behind(&self.target_port, self.service_port)
@@ -226,6 +234,14 @@ mod tests {
             ("postgresql-951239", Engine::Chart)
         );
         assert_eq!(database.host(), "postgresql-951239.user-me.svc");
+        assert_eq!(
+            database.hosts(),
+            [
+                "postgresql-951239.user-me.svc",
+                "postgresql-951239.user-me.svc.cluster.local",
+                "postgresql-951239.user-me",
+            ]
+        );
         assert!(behind(service("None", "primary")).is_none());
         assert!(behind(service("10.96.0.7", "read")).is_none());
     }

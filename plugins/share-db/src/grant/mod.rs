@@ -8,6 +8,7 @@
 //! 3. [`proof`]: what the grantee can do now, asked of the API server and of the database.
 
 mod action;
+mod address;
 mod existing;
 mod grantee;
 mod isolation;

@@ -48,7 +48,10 @@ pub(crate) struct Review {
 /// Asks the API server and the database what the grantee can do now; the database only where it was
 /// not asked already.
 pub(crate) async fn prove(desk: &Desk<'_>, survey: &Survey, asked: Option<SqlProof>) -> Proof {
-    let mut proof = Proof::default();
+    let mut proof = Proof {
+        gaps: survey.certificate_gap.iter().cloned().collect(),
+        ..Proof::default()
+    };
     let in_database = async {
         match asked {
             Some(asked) => asked,

@@ -75,7 +75,7 @@ pub(super) async fn open(
         .sql_database
         .as_ref()
         .or(names.as_ref().and_then(|names| names.database.as_ref()));
-    let (base, ahead) = futures::join!(superuser.session(MAINTENANCE), async {
+    let (base, ahead) = futures::join!(superuser.session_seeing_certificate(MAINTENANCE), async {
         match likely {
             Some(likely) => Some(superuser.session(likely).await),
             None => None,

@@ -12,6 +12,7 @@ use datalab_core::{
 
 use super::{
     action::{Action, Verb},
+    address::Located,
     existing::{Existing, Objects, refuse_foreign_role},
     grantee::refuse_odd_grantee,
     isolation::{self, Network},
@@ -44,6 +45,8 @@ pub(crate) struct Survey {
     pub(crate) login: Login,
     pub(crate) sql_terms: postgres::Terms,
     pub(crate) address: Address,
+    /// Why the server cannot be verified by all of its certificate.
+    pub(crate) certificate_gap: Option<String>,
     /// The password of the share's Secret, or the one it will get.
     pub(crate) password: Secret<String>,
     pub(crate) fresh_verifier: Verifier,
@@ -113,7 +116,7 @@ pub(crate) async fn survey(
     let network = Network::of(&database, &primary, &policies, operator);
 
     let session = &shared.session;
-    let (schemas, ca) = futures::try_join!(
+    let (schemas, authority) = futures::try_join!(
         shared_database::schemas(session, request, &shared.owner),
         authority(desk, &database, &shared)
     )?;
@@ -154,11 +157,11 @@ pub(crate) async fn survey(
     )
     .await?;
     refuse_foreign_role(&identity, &converged)?;
-    let address = Address {
-        host: database.host(),
-        port: database.service_port,
-        ca,
-    };
+    let presented = superuser.server.presented();
+    let Located {
+        address,
+        gap: certificate_gap,
+    } = Located::of(&database, authority, presented, now);
     let with_base =
         existing.base_policy.is_some() || request.isolate && network.wants_base_policy();
     let with_policy = with_base || !network.exposure.is_open() || request.isolate;
@@ -185,6 +188,7 @@ pub(crate) async fn survey(
         login,
         sql_terms,
         address,
+        certificate_gap,
         password,
         fresh_verifier,
         wanted,
@@ -241,6 +245,7 @@ impl Survey {
         };
         let mut changes = before.changes(&self.terms);
         changes.extend(self.network_change());
+        changes.extend(self.address_changes());
         if changes.is_empty() {
             let fate = |was_there: bool| {
                 if was_there {
@@ -271,13 +276,13 @@ fn fresh_verifier(desk: &Desk<'_>, password: &Secret<String>) -> Result<Verifier
     Ok(Verifier::of(password.expose(), salt))
 }
 
-/// The authority of the server's certificate, where the catalogue keeps one: only its certificate,
-/// never its key, which lies beside it.
+/// The Secret in which the catalogue keeps the authority of the server's certificate, and the
+/// authority (PEM), where there is one: only its certificate, never its key, which lies beside it.
 async fn authority(
     desk: &Desk<'_>,
     database: &Database,
     shared: &SharedDatabase,
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<(String, String)>, Failure> {
     if !shared.facts.has_tls {
         return Ok(None);
     }
@@ -292,5 +297,6 @@ async fn authority(
     Ok(found
         .and_then(|secret| secret.data)
         .and_then(|mut data| data.remove(share::CA_KEY))
-        .and_then(|value| String::from_utf8(value.0).ok()))
+        .and_then(|value| String::from_utf8(value.0).ok())
+        .map(|authority| (secret, authority)))
 }

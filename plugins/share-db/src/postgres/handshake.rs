@@ -1,6 +1,10 @@
 //! From a byte stream to a session of PostgreSQL.
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -10,6 +14,7 @@ use tokio::{
 use tokio_postgres::{Client, Config, NoTls, config::SslMode, tls::MakeTlsConnect};
 
 use super::{
+    certificate::Presented,
     session::{Credential, LoginError},
     tls,
 };
@@ -24,6 +29,11 @@ pub(crate) enum Encryption<'a> {
     Off,
     /// By TLS with whoever is at the end of the stream.
     WithAnyone,
+    /// By TLS with whoever is at the end of the stream, where they offer it; what they present is
+    /// kept.
+    IfOffered {
+        presented: &'a Arc<OnceLock<Presented>>,
+    },
     /// By TLS with a server whose certificate is of this authority (PEM) and for this name; without
     /// one for any. libpq's `verify-full` and `verify-ca`.
     With {
@@ -75,19 +85,23 @@ pub(super) async fn log_in<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    config.ssl_mode(SslMode::Require);
     let (mut connector, name) = match encryption {
         Encryption::Off => {
             config.ssl_mode(SslMode::Disable);
             let opened = config.connect_raw(stream, NoTls).await;
             return carried(opened, credential, database);
         }
-        Encryption::WithAnyone => (tls::inside_the_forward(), "localhost"),
+        Encryption::WithAnyone => (tls::inside_the_forward(None), "localhost"),
+        Encryption::IfOffered { presented } => {
+            config.ssl_mode(SslMode::Prefer);
+            (tls::inside_the_forward(Some(presented)), "localhost")
+        }
         Encryption::With { authority, name } => (
             tls::of_authority(authority, name.is_some()),
             name.unwrap_or("localhost"),
         ),
     };
-    config.ssl_mode(SslMode::Require);
     let connector = connector
         .as_mut()
         .map_err(|error| error.clone())

@@ -12,6 +12,7 @@
 //! Every superuser session has `search_path = pg_catalog`: a schema that somebody else may write to
 //! must not lend its operators and functions to a superuser (CVE-2018-1058).
 
+mod certificate;
 mod converge;
 mod facts;
 mod handshake;
@@ -27,6 +28,7 @@ mod tls;
 mod verifier;
 mod withdraw;
 
+pub(crate) use certificate::Presented;
 pub(crate) use converge::{Change, ConvergeError, Converged, converge};
 pub(crate) use facts::{DatabaseFact, Facts, default_schemas, schemas, shared_logins};
 pub(crate) use handshake::{Encryption, try_login};

@@ -1,6 +1,6 @@
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -16,6 +16,7 @@ use tokio_postgres::{Client, error::SqlState};
 
 use super::{
     Statement,
+    certificate::Presented,
     handshake::{Encryption, config, log_in},
 };
 
@@ -38,6 +39,7 @@ pub(crate) struct Server {
     ahead: Arc<Mutex<Vec<DuplexStream>>>,
     /// Whether it lets nobody in without TLS, as was seen once.
     wants_tls: Arc<AtomicBool>,
+    presented: Arc<OnceLock<Presented>>,
 }
 
 /// A user name and a password.
@@ -102,6 +104,7 @@ impl Server {
             port,
             ahead: Arc::default(),
             wants_tls: Arc::default(),
+            presented: Arc::default(),
         }
     }
 
@@ -134,6 +137,35 @@ impl Server {
         timeout(LOGIN_TIMEOUT, self.login_unbounded(credential, database))
             .await
             .unwrap_or(Err(LoginError::TimedOut))
+    }
+
+    /// Logs in with TLS where the server offers it, so that its certificate is seen; else as
+    /// [`Server::login`] does.
+    pub(crate) async fn login_seeing_certificate(
+        &self,
+        credential: &Credential,
+        database: &str,
+    ) -> Result<Session, LoginError> {
+        let seeing = Encryption::IfOffered {
+            presented: &self.presented,
+        };
+        let login = async {
+            match self.attempt(credential, database, seeing).await {
+                // It offers what does not work, or lets nobody in that way (hostnossl).
+                Err(error) if error.is_about_the_way() => {
+                    self.login_unbounded(credential, database).await
+                }
+                other => other,
+            }
+        };
+        timeout(LOGIN_TIMEOUT, login)
+            .await
+            .unwrap_or(Err(LoginError::TimedOut))
+    }
+
+    /// What the server presented to a login that was made to see it; `None` where it has no TLS.
+    pub(crate) fn presented(&self) -> Option<&Presented> {
+        self.presented.get()
     }
 
     async fn login_unbounded(
@@ -285,6 +317,17 @@ impl LoginError {
     /// Whether the server says that it lets nobody in without TLS.
     pub(crate) fn wants_encryption(&self) -> bool {
         matches!(self, Self::Refused { source, .. } if wants_encryption(&source.0))
+    }
+
+    /// Whether another encryption, or none, may be let in: a wrong password has a code of its own.
+    fn is_about_the_way(&self) -> bool {
+        match self {
+            Self::Tls { .. } => true,
+            Self::Refused { source, .. } => {
+                source.0.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
+            }
+            _ => false,
+        }
     }
 
     /// Whether the server knew the login and said no.

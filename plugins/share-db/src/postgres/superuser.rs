@@ -27,11 +27,32 @@ impl Superuser {
     /// A session of a database, kept for whoever asks next; a lost one is replaced.
     pub(crate) async fn session(&self, database: &str) -> Result<Arc<Session>, LoginError> {
         let session = self.visit(database).await?;
+        self.keep(&session);
+        Ok(session)
+    }
+
+    /// A session as [`Superuser::session`] gives it; one that is made for it shows the server's
+    /// certificate, see [`Server::presented`].
+    pub(crate) async fn session_seeing_certificate(
+        &self,
+        database: &str,
+    ) -> Result<Arc<Session>, LoginError> {
+        if self.has_kept(database) {
+            return self.session(database).await;
+        }
+        let login = self
+            .server
+            .login_seeing_certificate(&self.credential, database);
+        let session = Arc::new(login.await?);
+        self.keep(&session);
+        Ok(session)
+    }
+
+    fn keep(&self, session: &Arc<Session>) {
         self.kept
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(database.to_owned(), Arc::clone(&session));
-        Ok(session)
+            .insert(session.database().to_owned(), Arc::clone(session));
     }
 
     /// The kept session of a database, or one that ends with the look it is for.

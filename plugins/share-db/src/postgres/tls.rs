@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
@@ -11,18 +11,26 @@ use rustls::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::certificate::Presented;
+
 /// TLS for servers whose `pg_hba.conf` demands it, inside the forward.
 ///
 /// The certificate is not checked against an authority: the forward ends in the pod's own network
 /// namespace, and it was the API server, which is checked, that took the stream there. The
 /// server's certificate names the Service, and its authority is often made by the chart for itself.
 /// The handshake's signature is still checked, and SCRAM proves that the server knows the verifier.
-pub(super) fn inside_the_forward() -> Result<MakeRustlsConnect, rustls::Error> {
+/// What the server presents is kept where somebody wants to check it later.
+pub(super) fn inside_the_forward(
+    presented: Option<&Arc<OnceLock<Presented>>>,
+) -> Result<MakeRustlsConnect, rustls::Error> {
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(EndOfTheForward(provider)))
+        .with_custom_certificate_verifier(Arc::new(EndOfTheForward {
+            provider,
+            presented: presented.cloned(),
+        }))
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
 }
@@ -33,16 +41,7 @@ pub(super) fn of_authority(
     for_its_name: bool,
 ) -> Result<MakeRustlsConnect, rustls::Error> {
     let provider = Arc::new(ring::default_provider());
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(authority) {
-        let certificate = certificate.map_err(|error| {
-            rustls::Error::General(format!("the authority's certificate: {error}"))
-        })?;
-        roots.add(certificate)?;
-    }
-    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-        .build()
-        .map_err(|error| rustls::Error::General(format!("the authority's certificate: {error}")))?;
+    let webpki = webpki(authority, &provider)?;
     let verifier: Arc<dyn ServerCertVerifier> = if for_its_name {
         webpki
     } else {
@@ -54,6 +53,23 @@ pub(super) fn of_authority(
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
+}
+
+/// The check of certificates against an authority (PEM), and of their names.
+pub(super) fn webpki(
+    authority: &[u8],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(authority) {
+        let certificate = certificate.map_err(|error| {
+            rustls::Error::General(format!("the authority's certificate: {error}"))
+        })?;
+        roots.add(certificate)?;
+    }
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .build()
+        .map_err(|error| rustls::Error::General(format!("the authority's certificate: {error}")))
 }
 
 /// libpq's `verify-ca`: the authority has to be right, the name need not be.
@@ -105,17 +121,24 @@ impl ServerCertVerifier for OfAuthority {
 }
 
 #[derive(Debug)]
-struct EndOfTheForward(Arc<CryptoProvider>);
+struct EndOfTheForward {
+    provider: Arc<CryptoProvider>,
+    presented: Option<Arc<OnceLock<Presented>>>,
+}
 
 impl ServerCertVerifier for EndOfTheForward {
     fn verify_server_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
         _server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        if let Some(presented) = &self.presented {
+            // A later session of the same server presents the same.
+            let _ = presented.set(Presented::of(end_entity, intermediates));
+        }
         Ok(ServerCertVerified::assertion())
     }
 
@@ -129,7 +152,7 @@ impl ServerCertVerifier for EndOfTheForward {
             message,
             cert,
             signature,
-            &self.0.signature_verification_algorithms,
+            &self.provider.signature_verification_algorithms,
         )
     }
 
@@ -143,11 +166,13 @@ impl ServerCertVerifier for EndOfTheForward {
             message,
             cert,
             signature,
-            &self.0.signature_verification_algorithms,
+            &self.provider.signature_verification_algorithms,
         )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

@@ -157,12 +157,22 @@ pub(crate) fn is_ours<K: Object>(existing: &K) -> Result<(), Failure> {
 }
 
 /// Whether an object already says everything that is wanted: what the server added, or others own,
-/// does not count; lists count whole.
+/// does not count; lists count whole. An authority that is no longer wanted does count: clients
+/// would refuse the server by it.
 pub(crate) fn covers<K: Object>(existing: &K, wanted: &K) -> bool {
     match (serde_json::to_value(existing), serde_json::to_value(wanted)) {
-        (Ok(existing), Ok(wanted)) => covers_value(&existing, &wanted),
+        (Ok(existing), Ok(wanted)) => {
+            covers_value(&existing, &wanted)
+                && (!has_authority(&existing) || has_authority(&wanted))
+        }
         _ => false,
     }
+}
+
+fn has_authority(object: &Value) -> bool {
+    object
+        .get("data")
+        .is_some_and(|data| data.get(CA_KEY).is_some())
 }
 
 fn covers_value(existing: &Value, wanted: &Value) -> bool {
@@ -182,6 +192,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn an_authority_that_is_no_longer_wanted_is_not_covered() {
+        let with = |keys: &[&str]| Secret {
+            data: Some(
+                keys.iter()
+                    .map(|&key| (key.to_owned(), ByteString(b"x".to_vec())))
+                    .collect(),
+            ),
+            ..Secret::default()
+        };
+        let (old, new) = (with(&["host", CA_KEY]), with(&["host"]));
+        assert!(!covers(&old, &new) && !covers(&new, &old));
+        assert!(covers(&old, &old) && covers(&new, &new));
+        assert!(covers(&with(&["host", "other"]), &new));
+    }
 
     #[test]
     fn covering() {

@@ -1,5 +1,6 @@
 //! How the owner's pod lets logins in: TLS only, or anybody from loopback.
 
+use data_encoding::BASE64;
 use datalab_lab::tenant::{Release, Stage};
 
 use super::share::{ShareSecret, share_db};
@@ -35,6 +36,46 @@ fn a_server_that_demands_tls() {
         keys.contains("ca.crt") && !keys.contains("tls.key"),
         "the keys are not as they should be"
     );
+
+    // Another authority than the server's lies there: it is taken out of the share, with a word.
+    let authority = |value: &str| {
+        let patch = serde_json::json!({ "stringData": { "ca.crt": value } }).to_string();
+        me.kubectl(["patch", "secret", "postgresql-1-crt", "--patch", &patch])
+            .ok();
+    };
+    let of = |kind_and_name: [&str; 2]| {
+        let path = "--output=go-template={{index .data \"ca.crt\"}}";
+        me.kubectl(["get", kind_and_name[0], kind_and_name[1], path])
+            .ok()
+    };
+    let own = BASE64.decode(of(["secret", "postgresql-1-crt"]).as_bytes());
+    let own = String::from_utf8(own.expect("because Kubernetes writes bytes as base64"));
+    let own = own.expect("because PEM is text");
+    authority(&of(["configmap", "kube-root-ca.crt"]));
+    let told = share_db(&me, &grant).ok();
+    for line in [
+        "  changed   ca.crt: taken out",
+        "does not verify",
+        "the share has no ca.crt",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    let keys = || {
+        me.kubectl(["get", "secret", share.name(), "-o", "jsonpath={.data}"])
+            .ok()
+    };
+    assert!(!keys().contains("ca.crt"), "the other authority is there");
+    let again = share_db(&me, &grant).ok();
+    assert!(again.starts_with("share unchanged: "), "{again}");
+    authority(&own);
+    let told = share_db(&me, &grant).ok();
+    assert!(told.contains("  changed   ca.crt: put in"), "{told}");
+    assert!(
+        keys().contains("ca.crt"),
+        "the server's authority is not there"
+    );
+    let again = share_db(&me, &grant).ok();
+    assert!(again.starts_with("share unchanged: "), "{again}");
     share_db(&me, &format!("revoke postgres --with {}", x.namespace())).ok();
 }
 
