@@ -98,7 +98,7 @@ impl Release {
         self
     }
 
-    /// The server offers TLS, with a certificate for the Service's names from an authority of its own
+    /// The server offers TLS, with a certificate for the Service's full names from an authority of its own
     /// (Secret `F-crt`: `tls.crt`, `tls.key`, `ca.crt`).
     #[must_use]
     pub fn tls(mut self) -> Self {
