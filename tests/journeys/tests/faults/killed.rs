@@ -7,11 +7,12 @@ use datalab_lab::proxy::What;
 use crate::life::{Life, Step};
 use crate::scene::{Scene, words};
 
-/// Each part has a tenant and a database of its own, so that they go on side by side.
-const PARTS: usize = 2;
+/// Each half has a tenant and a database of its own, so that they go on side by side; both have about
+/// as many points.
+const HALVES: [[&str; 2]; 2] = [["grant", "revoke"], ["wider", "narrower"]];
 
 #[track_caller]
-fn kill_everywhere(test: &str, what: &What, part: usize) {
+fn kill_everywhere(test: &str, what: &What, half: usize) {
     let Some(scene) = Scene::required(test) else {
         return;
     };
@@ -43,25 +44,41 @@ fn kill_everywhere(test: &str, what: &What, part: usize) {
             ),
         ],
     };
-    life.kill(what, (part, PARTS));
+    life.kill(what, &HALVES[half]);
 }
 
 #[test]
-fn before_each_odd_point() {
-    kill_everywhere("killed before each odd point", &What::StopBefore, 1);
+fn before_each_point_of_the_first_and_the_last() {
+    kill_everywhere(
+        "killed before each point of the first and the last",
+        &What::StopBefore,
+        0,
+    );
 }
 
 #[test]
-fn before_each_even_point() {
-    kill_everywhere("killed before each even point", &What::StopBefore, 0);
+fn before_each_point_of_the_changes() {
+    kill_everywhere(
+        "killed before each point of the changes",
+        &What::StopBefore,
+        1,
+    );
 }
 
 #[test]
-fn after_each_odd_point() {
-    kill_everywhere("killed after each odd point", &What::StopAfter, 1);
+fn after_each_point_of_the_first_and_the_last() {
+    kill_everywhere(
+        "killed after each point of the first and the last",
+        &What::StopAfter,
+        0,
+    );
 }
 
 #[test]
-fn after_each_even_point() {
-    kill_everywhere("killed after each even point", &What::StopAfter, 0);
+fn after_each_point_of_the_changes() {
+    kill_everywhere(
+        "killed after each point of the changes",
+        &What::StopAfter,
+        1,
+    );
 }

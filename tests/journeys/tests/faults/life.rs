@@ -48,13 +48,13 @@ struct Tally {
 type Found = HashMap<(usize, BTreeSet<String>), usize>;
 
 impl Life<'_> {
-    /// Kills every step at each point of which `number % parts == part`, before or after the server has
-    /// carried it out.
+    /// Kills these steps at each of their points, before or after the server has carried it out; the
+    /// others lead from one to the next.
     ///
     /// # Panics
     /// When a point could not be hit, when a share was broken, or not found whole again.
     #[track_caller]
-    pub(crate) fn kill(&self, what: &What, (part, parts): (usize, usize)) {
+    pub(crate) fn kill(&self, what: &What, killed: &[&str]) {
         let begun = Instant::now();
         let mut shares = Shares::of(&self.scene.stage, self.database);
         let (ends, mut queues): (Vec<End>, Vec<VecDeque<Point>>) = self
@@ -62,8 +62,10 @@ impl Life<'_> {
             .iter()
             .map(|step| self.undisturbed(step, &mut shares))
             .unzip();
-        for queue in &mut queues {
-            queue.retain(|point| point.number % parts == part);
+        for (step, queue) in self.steps.iter().zip(&mut queues) {
+            if !killed.contains(&step.name) {
+                queue.clear();
+            }
         }
 
         let mut tally = Tally::default();
@@ -105,7 +107,7 @@ impl Life<'_> {
             current = (recovery + 1) % self.steps.len();
         }
         say(&format!(
-            "{what:?}, part {part} of {parts}: {} points hit, {} of which had changed something, in {:.0?}",
+            "{what:?} in {killed:?}: {} points hit, {} of which had changed something, in {:.0?}",
             tally.hit,
             tally.changed,
             begun.elapsed()
