@@ -1,7 +1,6 @@
-use k8s_openapi::api::core::v1::Pod;
-use kube::{Resource, api::AttachParams, core::Request as Requests};
+use kube::api::AttachParams;
 
-use super::{Attempt, Cluster, Error, PodStream, object::segment, pod_stream::Channels};
+use super::{Cluster, Error, PodStream, pod_stream::Channels};
 use crate::words::Namespace;
 
 impl Cluster {
@@ -20,10 +19,6 @@ impl Cluster {
         container: Option<&str>,
         command: &[&str],
     ) -> Result<PodStream, Error> {
-        let attempt = Attempt::new("create", "pods/exec")
-            .on(pod)
-            .within(namespace);
-        segment(&attempt, pod)?;
         let parameters = AttachParams {
             container: container.map(str::to_owned),
             stdin: true,
@@ -31,14 +26,12 @@ impl Cluster {
             stderr: true,
             ..AttachParams::default()
         };
-        let requests = Requests::new(Pod::url_path(&(), Some(namespace.as_str())));
-        let request = requests
-            .exec(pod, command.iter().copied(), &parameters)
-            .map_err(|error| Error::Malformed {
-                attempt: attempt.clone(),
-                reason: error.to_string(),
-            })?;
-        let connection = self.upgrade(attempt, request).await?;
+        let connection = self
+            .upgrade_to_pod(namespace, pod, "pods/exec", |pods| {
+                pods.exec(pod, command.iter().copied(), &parameters)
+                    .map_err(|error| error.to_string())
+            })
+            .await?;
         Ok(PodStream::new(connection.into_stream(), Channels::Exec))
     }
 }

@@ -19,6 +19,7 @@ mod exchange;
 mod exec;
 mod object;
 mod pod_stream;
+mod pod_upgrade;
 mod port_forward;
 mod port_forwards;
 mod rules;

@@ -1,7 +1,4 @@
-use k8s_openapi::api::core::v1::Pod;
-use kube::{Resource, core::Request as Requests};
-
-use super::{Attempt, Cluster, Error, PodStream, object::segment, pod_stream::Channels};
+use super::{Cluster, Error, PodStream, pod_stream::Channels};
 use crate::words::Namespace;
 
 impl Cluster {
@@ -15,18 +12,12 @@ impl Cluster {
         pod: &str,
         port: u16,
     ) -> Result<PodStream, Error> {
-        let attempt = Attempt::new("create", "pods/portforward")
-            .on(pod)
-            .within(namespace);
-        segment(&attempt, pod)?;
-        let requests = Requests::new(Pod::url_path(&(), Some(namespace.as_str())));
-        let request = requests
-            .portforward(pod, &[port])
-            .map_err(|error| Error::Malformed {
-                attempt: attempt.clone(),
-                reason: error.to_string(),
-            })?;
-        let connection = self.upgrade(attempt, request).await?;
+        let connection = self
+            .upgrade_to_pod(namespace, pod, "pods/portforward", |pods| {
+                pods.portforward(pod, &[port])
+                    .map_err(|error| error.to_string())
+            })
+            .await?;
         Ok(PodStream::new(
             connection.into_stream(),
             Channels::PortForward,

@@ -3,14 +3,12 @@
 use bytes::{Buf, Bytes, BytesMut};
 use futures::{SinkExt, Stream, StreamExt, stream};
 use http::Uri;
-use k8s_openapi::api::core::v1::Pod;
-use kube::{Resource, core::Request as Requests};
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf,
 };
 use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 
-use super::{Attempt, Cluster, Error, object::segment};
+use super::{Cluster, Error};
 use crate::words::Namespace;
 
 /// How many bytes may lie between a stream and the connection, each way: more than one message of
@@ -34,24 +32,19 @@ impl Cluster {
         port: u16,
         count: usize,
     ) -> Result<Vec<DuplexStream>, Error> {
-        let attempt = Attempt::new("create", "pods/portforward")
-            .on(pod)
-            .within(namespace);
-        segment(&attempt, pod)?;
-        let malformed = |reason: String| Error::Malformed {
-            attempt: attempt.clone(),
-            reason,
-        };
-        let requests = Requests::new(Pod::url_path(&(), Some(namespace.as_str())));
-        let mut request = requests
-            .portforward(pod, &[port])
-            .map_err(|error| malformed(error.to_string()))?;
         // A port may come several times: each is a pair of channels of its own.
         let more = format!(",{port}").repeat(count.saturating_sub(1));
-        *request.uri_mut() = format!("{}{more}", request.uri())
-            .parse::<Uri>()
-            .map_err(|error| malformed(error.to_string()))?;
-        let connection = self.upgrade(attempt, request).await?;
+        let connection = self
+            .upgrade_to_pod(namespace, pod, "pods/portforward", |pods| {
+                let mut request = pods
+                    .portforward(pod, &[port])
+                    .map_err(|error| error.to_string())?;
+                *request.uri_mut() = format!("{}{more}", request.uri())
+                    .parse::<Uri>()
+                    .map_err(|error| error.to_string())?;
+                Ok(request)
+            })
+            .await?;
         let (ours, theirs): (Vec<_>, Vec<_>) =
             (0..count).map(|_| tokio::io::duplex(BUFFER)).unzip();
         drop(tokio::spawn(carry(connection.into_stream(), theirs)));

@@ -62,6 +62,13 @@ pub fn pod_namespace(world: &World) -> Option<String> {
     namespace(world, Path::new(MOUNT))
 }
 
+/// Whether this program runs in a pod: by the variable that the kubelet sets in all of them, or by
+/// its service account, since a login shell or RStudio clears the environment.
+pub fn is_in_a_pod(world: &World) -> bool {
+    let variable = world.environment().get("KUBERNETES_SERVICE_HOST");
+    variable.is_some() || read_text(&Path::new(MOUNT).join("namespace")).is_ok()
+}
+
 fn namespace(world: &World, mount: &Path) -> Option<String> {
     let named = world.environment().text("POD_NAMESPACE");
     named.map(str::to_owned).or_else(|| {

@@ -2,7 +2,7 @@
 //!
 //! - [`Overrides`]: what the command line says; [`RequestTimeout`] is one of its words.
 //! - [`resolve`]: command line + kubeconfig files, else a pod's service account, to one
-//!   [`Connection`]; [`pod_namespace`] is where such a pod runs.
+//!   [`Connection`]; [`is_in_a_pod`] and [`pod_namespace`] ask for the pod alone.
 //! - [`Connection`]: a plain struct that a client is built from.
 //!
 //! The rules are those of client-go's `clientcmd` and of
@@ -27,7 +27,7 @@ pub use connection::{
     InteractiveMode, Trust,
 };
 pub use error::Error;
-pub use in_cluster::pod_namespace;
+pub use in_cluster::{is_in_a_pod, pod_namespace};
 pub use overrides::Overrides;
 pub use resolve::resolve;
 pub use timeout::{RequestTimeout, RequestTimeoutError};

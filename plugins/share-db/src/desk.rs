@@ -1,4 +1,4 @@
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use datalab_core::{
     cli::{ConnectionArgs, DisplayName},
@@ -6,16 +6,11 @@ use datalab_core::{
     kubeconfig,
     report::Failure,
     words::Namespace,
-    world::{World, read_file},
+    world::World,
 };
 
 /// How this program names itself to servers: audit logs are read by people.
 const AGENT: &str = concat!("kubectl-datalab-share-db/", env!("CARGO_PKG_VERSION"));
-
-/// What the kubelet puts into pods with a service account.
-///
-/// <https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/>
-const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 /// What every use case works at: the world, the cluster, and the command's own name for hints.
 #[derive(Debug)]
@@ -48,14 +43,6 @@ impl<'a> Desk<'a> {
     /// The namespace to work in.
     pub(crate) fn namespace(&self) -> &Namespace {
         self.cluster.namespace()
-    }
-
-    /// Whether this runs in a pod of the cluster: by the variable that the kubelet sets in all of them,
-    /// or by its service account, since a login shell or RStudio clears the environment.
-    pub(crate) fn is_in_a_pod(&self) -> bool {
-        let environment = self.world.environment();
-        environment.get("KUBERNETES_SERVICE_HOST").is_some()
-            || read_file(Path::new(SERVICE_ACCOUNT)).is_ok()
     }
 
     /// A line of talk, on standard error.

@@ -17,6 +17,7 @@ mod postgres;
 mod relay;
 mod revoke;
 mod share;
+mod shell_word;
 
 use std::process::ExitCode;
 

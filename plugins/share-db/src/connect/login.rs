@@ -1,6 +1,6 @@
 use datalab_core::{cluster::api::api::core::v1::Secret as SecretObject, words::Secret};
 
-use crate::share::CA_KEY;
+use crate::{relay::Address, share::CA_KEY};
 
 /// The login, as the Secret holds it.
 pub(super) struct SharedLogin {
@@ -14,6 +14,14 @@ pub(super) struct SharedLogin {
 }
 
 impl SharedLogin {
+    /// Where the database is, as pods know it.
+    pub(super) fn address(&self) -> Address {
+        Address {
+            host: self.host.clone(),
+            port: self.port,
+        }
+    }
+
     pub(super) fn from(secret: &SecretObject) -> Option<Self> {
         let data = secret.data.as_ref()?;
         let text = |key: &str| String::from_utf8(data.get(key)?.0.clone()).ok();

@@ -20,6 +20,7 @@ use std::ffi::OsString;
 
 use datalab_core::{
     cli::interruptible,
+    kubeconfig::is_in_a_pod,
     report::{Failure, Kind},
     words::ObjectName,
     world::{ChildError, Interrupt, LocalListener},
@@ -74,7 +75,7 @@ pub(crate) async fn connect(desk: &Desk<'_>, request: &ConnectRequest) -> Result
     let endpoint = Endpoint::of(desk.world, &login, request.ssl_mode)?;
     if let (Some(form), false) = (request.print, request.listen) {
         print(desk, request, form, &login, &endpoint)?;
-        if !desk.is_in_a_pod() {
+        if !is_in_a_pod(desk.world) {
             desk.note(&format!(
                 "{} is known to pods of the cluster only; for use from here, add --listen",
                 login.host

@@ -1,6 +1,7 @@
 use thiserror::Error;
 
 use super::{endpoint::Endpoint, login::SharedLogin};
+use crate::shell_word;
 
 /// Variables of libpq that would send the login elsewhere, as somebody else or by other means than
 /// the share says: the command does not inherit them.
@@ -94,7 +95,7 @@ impl Printed<'_> {
                     .collect();
                 variables
                     .iter()
-                    .map(|(name, value)| format!("export {name}={}\n", shell_quoted(value)))
+                    .map(|(name, value)| format!("export {name}={}\n", shell_word::quoted(value)))
                     .chain([format!("unset {}\n", unset.join(" "))])
                     .collect()
             }
@@ -153,11 +154,6 @@ fn password_file_field(name: &'static str, text: &str) -> Result<String, LineBre
         return Err(LineBreakError(name));
     }
     Ok(text.replace('\\', "\\\\").replace(':', "\\:"))
-}
-
-/// A word for a POSIX shell: nothing inside single quotes is special but the quote itself.
-fn shell_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// RFC 3986, section 2.3: everything but the unreserved characters.

@@ -17,7 +17,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The pause between two tries.
-const PAUSE: Duration = Duration::from_millis(300);
+pub(super) const PAUSE: Duration = Duration::from_millis(300);
 
 /// How long a login may take.
 const LOGIN_LIMIT: Duration = Duration::from_secs(15);
@@ -41,10 +41,7 @@ pub(super) async fn prove(
     login: &SharedLogin,
     endpoint: &Endpoint,
 ) -> Result<(), Unproven> {
-    let address = Address {
-        host: login.host.clone(),
-        port: login.port,
-    };
+    let address = login.address();
     let begun = Instant::now();
     let mut encryption = encryption(login, endpoint);
     loop {

@@ -6,7 +6,7 @@ use std::{
 
 use data_encoding::HEXLOWER;
 use datalab_core::{
-    kubeconfig::pod_namespace,
+    kubeconfig::{is_in_a_pod, pod_namespace},
     report::{Failure, Kind},
 };
 use tokio::{sync::Mutex, time::sleep};
@@ -15,11 +15,11 @@ use super::{
     ConnectRequest,
     endpoint::Endpoint,
     login::SharedLogin,
-    proof::{Unproven, not_let_in, prove},
+    proof::{PAUSE, Unproven, not_let_in, prove},
 };
 use crate::{
     desk::Desk,
-    relay::{self, Address, Carrier, DEFAULT_IMAGE, Stream, own_pods},
+    relay::{self, Carrier, DEFAULT_IMAGE, Stream, own_pods},
 };
 
 /// How many of one's own pods are tried: the third that has no shell is no bad luck any more.
@@ -27,9 +27,6 @@ const PODS_TRIED: usize = 3;
 
 /// How long a new connection is tried again before its client is told: a failover takes seconds.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-/// The pause between two tries.
-const PAUSE: Duration = Duration::from_millis(300);
 
 /// How long after a search in vain the next one may begin: clients with a pool ask all the time.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
@@ -101,7 +98,7 @@ impl<'a> Route<'a> {
         let mut passed_over = Vec::new();
         // Outside the cluster a Service's name is whoever's the network says it is: nobody there is
         // told the password unless that is asked for.
-        if via == Some(Via::Direct) || (via.is_none() && self.desk.is_in_a_pod()) {
+        if via == Some(Via::Direct) || (via.is_none() && is_in_a_pod(self.desk.world)) {
             match self.prove(Carrier::Direct).await {
                 Ok(carrier) => return Ok(carrier),
                 Err(Unproven::NotLetIn(error)) => return Err(not_let_in(error, self.login)),
@@ -232,7 +229,7 @@ impl<'a> Route<'a> {
             .or_else(|| self.desk.world.environment().text("DATALAB_RELAY_IMAGE"))
             .unwrap_or(DEFAULT_IMAGE);
         let (cluster, namespace) = (&self.desk.cluster, self.desk.namespace());
-        let address = self.address();
+        let address = self.login.address();
         let relay = relay::Planned::admitted(cluster, namespace, &name, image, &address).await?;
         self.desk.note(&format!(
             "starting relay pod of job {name} in {namespace}, until this command ends"
@@ -243,13 +240,6 @@ impl<'a> Route<'a> {
             self.remove_relays().await;
         }
         started
-    }
-
-    fn address(&self) -> Address {
-        Address {
-            host: self.login.host.clone(),
-            port: self.login.port,
-        }
     }
 
     /// Serves one local connection to its end. As long as the server has not answered, what the
@@ -263,7 +253,7 @@ impl<'a> Route<'a> {
             let Some(carrier) = carrier else {
                 return Ok(());
             };
-            let why = match carrier.open(self.desk.world, &self.address()).await {
+            let why = match carrier.open(self.desk.world, &self.login.address()).await {
                 Ok(stream) => match session.carry(stream).await {
                     Ok(()) => return Ok(()),
                     Err(unanswered) => unanswered.to_string(),

@@ -11,6 +11,7 @@ use crate::{
     catalogue::Wanted,
     postgres::Access,
     share::{Expiry, Terms},
+    shell_word,
 };
 
 /// Sessions at once, when nothing is said: a notebook and a client or two. Each is a process of the
@@ -93,7 +94,7 @@ impl GrantRequest {
         );
         let mut words: String = flags
             .iter()
-            .map(|(flag, value)| format!(" --{flag} {}", in_shell(value)))
+            .map(|(flag, value)| format!(" --{flag} {}", shell_word::quoted_if_needed(value)))
             .collect();
         if let ExpiryAsked::Never = self.expiry {
             words.push_str(" --no-expiry");
@@ -151,16 +152,6 @@ impl GrantRequest {
             lifetime,
         })
     }
-}
-
-/// A word of a command line, in quotes where a shell would take it apart.
-pub(super) fn in_shell(word: &str) -> String {
-    let is_plain =
-        |character: char| character.is_ascii_alphanumeric() || "_-./:@,+=".contains(character);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]

@@ -321,13 +321,7 @@ impl LoginError {
 
     /// Whether another encryption, or none, may be let in: a wrong password has a code of its own.
     fn is_about_the_way(&self) -> bool {
-        match self {
-            Self::Tls { .. } => true,
-            Self::Refused { source, .. } => {
-                source.0.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
-            }
-            _ => false,
-        }
+        matches!(self, Self::Tls { .. }) || self.may_want_encryption()
     }
 
     /// Whether the server knew the login and said no.

@@ -23,16 +23,10 @@ use super::certificate::Presented;
 pub(super) fn inside_the_forward(
     presented: Option<&Arc<OnceLock<Presented>>>,
 ) -> Result<MakeRustlsConnect, rustls::Error> {
-    let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(EndOfTheForward {
-            provider,
-            presented: presented.cloned(),
-        }))
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
+    let check = Check::Anyone {
+        presented: presented.cloned(),
+    };
+    connector(Arc::new(ring::default_provider()), check)
 }
 
 /// TLS with a server whose certificate is of this authority (PEM), and for its name or for any.
@@ -41,16 +35,21 @@ pub(super) fn of_authority(
     for_its_name: bool,
 ) -> Result<MakeRustlsConnect, rustls::Error> {
     let provider = Arc::new(ring::default_provider());
-    let webpki = webpki(authority, &provider)?;
-    let verifier: Arc<dyn ServerCertVerifier> = if for_its_name {
-        webpki
-    } else {
-        Arc::new(OfAuthority(webpki))
+    let check = Check::Authority {
+        webpki: webpki(authority, &provider)?,
+        for_its_name,
     };
-    let config = ClientConfig::builder_with_provider(provider)
+    connector(provider, check)
+}
+
+fn connector(
+    provider: Arc<CryptoProvider>,
+    check: Check,
+) -> Result<MakeRustlsConnect, rustls::Error> {
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
+        .with_custom_certificate_verifier(Arc::new(Verifier { provider, check }))
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
 }
@@ -72,11 +71,28 @@ pub(super) fn webpki(
         .map_err(|error| rustls::Error::General(format!("the authority's certificate: {error}")))
 }
 
-/// libpq's `verify-ca`: the authority has to be right, the name need not be.
+/// How a server's certificate is checked. That the server holds its key always is.
 #[derive(Debug)]
-struct OfAuthority(Arc<WebPkiServerVerifier>);
+struct Verifier {
+    provider: Arc<CryptoProvider>,
+    check: Check,
+}
 
-impl ServerCertVerifier for OfAuthority {
+#[derive(Debug)]
+enum Check {
+    /// Whoever it is will do; what they present may be wanted later.
+    Anyone {
+        presented: Option<Arc<OnceLock<Presented>>>,
+    },
+    /// The authority has to be right, and the name: libpq's `verify-full`; or may be any: its
+    /// `verify-ca`.
+    Authority {
+        webpki: Arc<WebPkiServerVerifier>,
+        for_its_name: bool,
+    },
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -85,15 +101,34 @@ impl ServerCertVerifier for OfAuthority {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified =
-            self.0
-                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        match verified {
-            // Checked after everything else.
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
-            other => other,
+        match &self.check {
+            Check::Anyone { presented } => {
+                if let Some(presented) = presented {
+                    // A later session of the same server presents the same.
+                    let _ = presented.set(Presented::of(end_entity, intermediates));
+                }
+                Ok(ServerCertVerified::assertion())
+            }
+            Check::Authority {
+                webpki,
+                for_its_name,
+            } => {
+                let verified = webpki.verify_server_cert(
+                    end_entity,
+                    intermediates,
+                    server_name,
+                    ocsp_response,
+                    now,
+                );
+                match verified {
+                    // The name is checked after everything else.
+                    Err(rustls::Error::InvalidCertificate(
+                        CertificateError::NotValidForName
+                        | CertificateError::NotValidForNameContext { .. },
+                    )) if !for_its_name => Ok(ServerCertVerified::assertion()),
+                    other => other,
+                }
+            }
         }
     }
 
@@ -103,7 +138,8 @@ impl ServerCertVerifier for OfAuthority {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, cert, signature)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, cert, signature, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -112,67 +148,12 @@ impl ServerCertVerifier for OfAuthority {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, cert, signature)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, cert, signature, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
-}
-
-#[derive(Debug)]
-struct EndOfTheForward {
-    provider: Arc<CryptoProvider>,
-    presented: Option<Arc<OnceLock<Presented>>>,
-}
-
-impl ServerCertVerifier for EndOfTheForward {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if let Some(presented) = &self.presented {
-            // A later session of the same server presents the same.
-            let _ = presented.set(Presented::of(end_entity, intermediates));
-        }
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        let algorithms = &self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
     }
 }

@@ -16,7 +16,7 @@ use datalab_lab::tenant::{Release, Stage};
 use datalab_lab::{Lab, LabName};
 
 use crate::{
-    cargo::{cargo, root},
+    cargo::{binaries, cargo, root},
     lab::Console,
 };
 
@@ -125,6 +125,7 @@ fn release_build(package: &str, binary: &str) -> Result<PathBuf, Failure> {
     if !built.success() {
         return Err(format!("{package} does not build").into());
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
+    let debug = binaries()?;
+    let target = debug.parent().unwrap_or(&debug);
     Ok(target.join("release").join(binary))
 }
