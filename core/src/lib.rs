@@ -8,6 +8,10 @@
 //! - [`world`]: all that a program may touch outside itself.
 //! - [`kubeconfig`]: kubectl's rules for finding a cluster and a user.
 //! - [`cluster`]: the only room that speaks to Kubernetes.
+//! - [`http`]: the suite's HTTP client.
+//! - [`store`]: files that must not tear, and secrets in them.
+//! - [`oidc`]: an identity provider, and sessions with it.
+//! - [`onyxia`]: the platform's public configuration.
 //! - [`cli`]: arguments, output streams and exit codes, the same for every tool.
 
 pub mod report;
@@ -18,5 +22,13 @@ pub mod world;
 pub mod cli;
 #[cfg(feature = "cluster")]
 pub mod cluster;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(feature = "kubeconfig")]
 pub mod kubeconfig;
+#[cfg(feature = "oidc")]
+pub mod oidc;
+#[cfg(feature = "onyxia")]
+pub mod onyxia;
+#[cfg(feature = "store")]
+pub mod store;

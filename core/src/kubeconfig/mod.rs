@@ -12,12 +12,10 @@
 //! `tokenFile`, which kubectl goes on using.
 
 mod connection;
-mod endpoint;
 mod error;
 mod file;
 mod in_cluster;
 mod overrides;
-mod proxy;
 mod resolve;
 mod timeout;
 mod user;

@@ -2,14 +2,13 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::{
     Connection, Credential, Error, ExecCluster, Impersonation, Overrides, Trust,
-    endpoint::Endpoint,
     file::{Cluster, Context, Entry, Kubeconfig, User, given, material, origin},
     in_cluster::{InCluster, MOUNT},
-    proxy, user,
+    user,
 };
 use crate::{
     words::Namespace,
-    world::{World, read_file},
+    world::{Endpoint, World, read_file},
 };
 
 /// The name under which a cluster entry holds what its credential plugins want to know.
@@ -165,7 +164,7 @@ fn connection(
     let explicit_proxy = given(&cluster.proxy_url).map(str::to_owned);
     let proxy_url = explicit_proxy
         .clone()
-        .or_else(|| proxy::from_environment(world.environment(), &endpoint));
+        .or_else(|| world.environment().proxy_for(&endpoint));
 
     let told = ExecCluster {
         server: server.clone(),

@@ -4,9 +4,12 @@
 //! [`World::real`] is the machine; [`World::test`] is a closed one for unit tests: an environment
 //! of its own, a clock that stands still, counted "random" bytes and streams that are kept.
 
+mod browser;
+mod endpoint;
 mod environment;
 mod file;
 mod process;
+mod proxy;
 mod socket;
 mod streams;
 
@@ -14,6 +17,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use browser::BrowserError;
+pub use endpoint::Endpoint;
 pub use environment::{Environment, VARIABLES, Variable};
 pub use file::{FileError, WriteError, read_file, read_text, write_whole};
 pub use process::{Child, ChildError, ChildOutput, Interrupt, Program};
@@ -29,10 +34,15 @@ pub struct World {
     random: Random,
 }
 
+/// A clock: this machine's, or a test world's that stands still.
 #[derive(Clone, Copy, Debug)]
-enum Clock {
-    System,
-    Still(Timestamp),
+pub struct Clock(Option<Timestamp>);
+
+impl Clock {
+    /// The time by this clock.
+    pub fn now(self) -> Timestamp {
+        self.0.unwrap_or_else(Timestamp::now)
+    }
 }
 
 #[derive(Debug)]
@@ -47,7 +57,7 @@ impl World {
         Self {
             environment: Environment::of_process(),
             streams: Arc::new(Streams::of_process()),
-            clock: Clock::System,
+            clock: Clock(None),
             random: Random::System,
         }
     }
@@ -61,7 +71,7 @@ impl World {
         let world = Self {
             environment: Environment::of(variables),
             streams: Arc::new(streams),
-            clock: Clock::Still(now),
+            clock: Clock(Some(now)),
             random: Random::Counted(0.into()),
         };
         (world, captured)
@@ -79,10 +89,12 @@ impl World {
 
     /// This machine's idea of the time; where a server's time decides, ask the server.
     pub fn now(&self) -> Timestamp {
-        match self.clock {
-            Clock::System => Timestamp::now(),
-            Clock::Still(now) => now,
-        }
+        self.clock.now()
+    }
+
+    /// The clock by itself, for what asks it later.
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// Fills a buffer with random bytes that are good enough for passwords.

@@ -29,7 +29,16 @@ const JOURNEYS_AT_ONCE: &str = "6";
 const CARGO_DENY: &str = "0.20.2";
 
 /// core, as every set of rooms that a plugin may take.
-const ROOMS: [&str; 4] = ["", "kubeconfig", "cluster", "cli"];
+const ROOMS: [&str; 8] = [
+    "",
+    "http",
+    "store",
+    "kubeconfig",
+    "cluster",
+    "oidc",
+    "onyxia",
+    "cli",
+];
 
 /// What to test, and where.
 #[derive(Args, Debug)]

@@ -1,25 +1,27 @@
-//! Which proxy leads to an API server, by the rules of Go's `golang.org/x/net/http/httpproxy` that
+//! Which proxy leads to a server, by the rules of Go's `golang.org/x/net/http/httpproxy` that
 //! kubectl follows.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::endpoint::{Endpoint, split_port};
-use crate::world::Environment;
+use super::{Endpoint, Environment, endpoint::split_port};
 
-/// The proxy that the environment wants between us and the server; `None` for a straight
-/// connection.
-pub(super) fn from_environment(environment: &Environment, server: &Endpoint) -> Option<String> {
-    let proxy = match server.scheme.as_str() {
-        "https" => either(environment, "HTTPS_PROXY", "https_proxy")?,
-        _ => either(environment, "HTTP_PROXY", "http_proxy")?,
-    };
-    let exceptions = either(environment, "NO_PROXY", "no_proxy").unwrap_or_default();
-    if is_loopback(server) || exceptions.split(',').any(|entry| excepts(entry, server)) {
-        return None;
+impl Environment {
+    /// The proxy that the environment wants between us and the server, as a URL; `None` for a
+    /// straight connection, which is always the one to this machine.
+    pub fn proxy_for(&self, server: &Endpoint) -> Option<String> {
+        let environment = self;
+        let proxy = match server.scheme.as_str() {
+            "https" => either(environment, "HTTPS_PROXY", "https_proxy")?,
+            _ => either(environment, "HTTP_PROXY", "http_proxy")?,
+        };
+        let exceptions = either(environment, "NO_PROXY", "no_proxy").unwrap_or_default();
+        if is_loopback(server) || exceptions.split(',').any(|entry| excepts(entry, server)) {
+            return None;
+        }
+        Some(with_scheme(proxy))
     }
-    Some(with_scheme(proxy))
 }
 
 fn either<'a>(environment: &'a Environment, upper: &str, lower: &str) -> Option<&'a str> {
@@ -92,7 +94,9 @@ mod tests {
 
     fn proxy(server: &str, variables: &[(&str, &str)]) -> Option<String> {
         let (world, _) = World::test(Timestamp::UNIX_EPOCH, variables.iter().copied());
-        from_environment(world.environment(), &Endpoint::of(server).unwrap())
+        world
+            .environment()
+            .proxy_for(&Endpoint::of(server).unwrap())
     }
 
     #[test]

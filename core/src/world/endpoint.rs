@@ -2,18 +2,21 @@ use std::net::IpAddr;
 
 /// The parts of a URL that say where it leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Endpoint {
-    /// Lower case.
-    pub(super) scheme: String,
-    /// Lower case; without the brackets of an IPv6 address.
-    pub(super) host: String,
+pub struct Endpoint {
+    /// Such as `https`; lower case.
+    pub scheme: String,
+    /// A name or an address, lower case; without the brackets of an IPv6 address.
+    pub host: String,
     /// The port, or the scheme's own.
-    pub(super) port: u16,
+    pub port: u16,
 }
 
 impl Endpoint {
     /// Takes a URL apart; the scheme is a must.
-    pub(super) fn of(url: &str) -> Result<Self, &'static str> {
+    ///
+    /// # Errors
+    /// What is wrong with it, after "the URL cannot be used:".
+    pub fn of(url: &str) -> Result<Self, &'static str> {
         if url
             .chars()
             .any(|character| character.is_whitespace() || character.is_control())
@@ -39,7 +42,7 @@ impl Endpoint {
     }
 
     /// The host's address, when the URL holds one instead of a name.
-    pub(super) fn address(&self) -> Option<IpAddr> {
+    pub fn address(&self) -> Option<IpAddr> {
         self.host.parse().ok()
     }
 }

@@ -1,0 +1,1 @@
+//! An identity provider, and sessions with it that processes share.

@@ -1,0 +1,80 @@
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+use crate::report::{Failure, Kind};
+
+/// A file or folder of ours that cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refuses.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried: `read`, `write`, `make`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What it says.
+        source: io::Error,
+    },
+    /// Somebody else could have written it, or can read it.
+    #[error("{} is not safe to use: {reason}", path.display())]
+    Unsafe {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// No such file was ever written by us.
+    #[error("{} is longer than {limit} bytes", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        limit: u64,
+    },
+}
+
+impl Error {
+    pub(super) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+        source: impl Into<io::Error>,
+    ) -> Self {
+        Self::Io {
+            action,
+            path: path.into(),
+            source: source.into(),
+        }
+    }
+
+    /// Whether the disk, or the user's share of it, is full.
+    pub fn is_full(&self) -> bool {
+        matches!(
+            self,
+            Self::Io { source, .. }
+                if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        )
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let failure = Self::new(Kind::Failed, error.to_string());
+        match &error {
+            Error::Io { source, path, .. } => {
+                let failure = failure.caused_by(source);
+                match source.kind() {
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                        failure.next(format!("df -h {}", path.display()))
+                    }
+                    _ => failure.next(format!("ls -ld {}", path.display())),
+                }
+            }
+            Error::Unsafe { path, .. } | Error::TooLong { path, .. } => {
+                failure.next(format!("ls -l {}", path.display()))
+            }
+        }
+    }
+}
