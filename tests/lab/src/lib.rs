@@ -11,6 +11,7 @@
 //! - on it: [`policy`] (enforces NetworkPolicies), [`tenant`] (namespaces, users and databases)
 //! - on it when a story asks for it: `cloudnative_pg` (the operator), more images
 //! - between a program and it: [`proxy`] (counts, stops, answers in its place)
+//! - instead of a real one, which cannot be told to misbehave: [`identity_provider`]
 //! - for tests that need any of this: [`skip`]
 //!
 //! | variable | what it holds |
@@ -29,6 +30,7 @@ mod cloudnative_pg;
 mod command;
 mod control_plane;
 mod directories;
+pub mod identity_provider;
 mod image;
 pub mod init;
 mod kubeconfig;

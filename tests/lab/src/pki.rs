@@ -140,6 +140,26 @@ impl Authority {
     }
 }
 
+/// A server's certificate for these addresses that nobody signed but itself.
+pub(crate) fn self_signed(name: &str, addresses: &[Ipv4Addr]) -> Result<Identity, Error> {
+    let make = || {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let addresses = addresses.iter().copied().map(IpAddr::V4);
+        params.subject_alt_names = addresses.map(SanType::IpAddress).collect();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate()?;
+        Ok(Identity {
+            certificate: params.self_signed(&key)?.pem(),
+            key: key.serialize_pem(),
+        })
+    };
+    make().map_err(|source| Error::Certificate {
+        name: name.to_owned(),
+        source,
+    })
+}
+
 /// The key that signs service account tokens: private and public half, in PEM.
 pub(crate) fn signing_key() -> Result<(String, String), Error> {
     let key = KeyPair::generate().map_err(|source| Error::Certificate {

@@ -1,0 +1,314 @@
+//! An OpenID provider of our own on loopback, for what a real one cannot be told to do.
+//!
+//! It holds its clients to the rules as the strictest servers do, in the words of Keycloak: PKCE by
+//! S256 and nothing else, each code once (a second use ends the session), each refresh token once (a
+//! second use ends the session), forms that are forms, no parameter that does not belong. What a
+//! client did wrong is kept: [`IdentityProvider::complaints`].
+//!
+//! And it misbehaves on purpose, at any time:
+//!
+//! - [`Settings`]: lifetimes, what its person does, a clock that is wrong, and [`Lies`]
+//! - [`Fault`]: at the next requests of one kind it is slow, silent, cut off, or answers something else,
+//!   before or after it has carried them out
+//! - [`Transport`]: plain http, a certificate of nobody, one for another name
+//! - [`IdentityProvider::roll_keys`], [`IdentityProvider::stop`], [`IdentityProvider::start_again`]
+//!
+//! ```no_run
+//! use datalab_lab::identity_provider::{Endpoint, Fault, IdentityProvider, Options, What};
+//! let provider = IdentityProvider::start(Options::default()).unwrap();
+//! provider.set(|settings| settings.access_token_seconds = 5);
+//! provider.arm([Fault::at(Endpoint::Refresh, What::CutAfter).times(1)]);
+//! // … a program logs in at provider.issuer(), trusting provider.authority() …
+//! assert_eq!(provider.count(Endpoint::Refresh), 1);
+//! assert_eq!(provider.complaints(), Vec::<String>::new());
+//! ```
+
+mod answer;
+mod browser;
+mod endpoint;
+mod fault;
+mod form;
+mod keys;
+mod request;
+mod server;
+mod settings;
+mod state;
+mod token;
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::pki;
+
+pub use answer::Reply;
+pub use browser::{Browser, Page};
+pub use endpoint::Endpoint;
+pub use fault::{Fault, What};
+pub use form::{decode, encode};
+pub use keys::Algorithm;
+pub use request::Seen;
+pub use settings::{
+    Client, Lies, Options, Person, Settings, Signature, Transport, User, default_client,
+};
+
+use server::Server;
+use state::State;
+
+/// How often something that has to happen is looked for.
+const POLL: Duration = Duration::from_millis(5);
+
+/// Why there is no provider.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No certificate of its own.
+    #[error(transparent)]
+    Certificate(#[from] pki::Error),
+    /// No key to sign with.
+    #[error("the provider has no signing key: {0}")]
+    Key(String),
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up")]
+    Tls(#[from] rustls::Error),
+    /// No socket, thread or folder to work with.
+    #[error("the provider cannot be started")]
+    Start(#[from] std::io::Error),
+}
+
+/// The provider; it ends when it is dropped.
+#[derive(Debug)]
+pub struct IdentityProvider {
+    server: Arc<Server>,
+    folder: tempfile::TempDir,
+}
+
+impl IdentityProvider {
+    /// A provider on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// There is no port, thread, folder, certificate or key for it.
+    pub fn start(options: Options) -> Result<Self, Error> {
+        let folder = tempfile::Builder::new().prefix("datalab-idp-").tempdir()?;
+        let server = Server::start(options)?;
+        std::fs::write(folder.path().join("ca.pem"), &server.authority)?;
+        Ok(Self { server, folder })
+    }
+
+    /// The issuer as discovery, tokens and callbacks say it while nothing lies.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        self.server.issuer()
+    }
+
+    /// The port it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.server.port
+    }
+
+    /// The file with the certificate of the authority that signed the server's, in PEM.
+    #[must_use]
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// A browser that trusts the authority.
+    #[must_use]
+    pub fn browser(&self) -> Browser {
+        Browser::trusting(&self.server.authority)
+    }
+
+    /// Changes what it does from now on.
+    pub fn set(&self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.state().settings);
+    }
+
+    /// From now on these faults, of which the first that fits happens, and no others.
+    pub fn arm(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.state().faults = faults.into_iter().collect();
+    }
+
+    /// Waits until a request is held.
+    ///
+    /// # Panics
+    /// When none is within this time.
+    #[track_caller]
+    pub fn until_held(&self, patience: Duration) {
+        self.until("a request to be held", patience, || {
+            self.server.held.load(Ordering::SeqCst) > 0
+        });
+    }
+
+    /// Lets go what is held, and holds no more.
+    pub fn release(&self) {
+        let mut state = self.state();
+        state.faults.retain(|fault| !fault.holds());
+        state.generation += 1;
+        drop(state);
+        self.server.released.notify_all();
+    }
+
+    /// New keys, which sign from now on. The old ones stay published, or are gone.
+    ///
+    /// # Errors
+    /// No key can be made.
+    pub fn roll_keys(&self, keep_old: bool) -> Result<(), Error> {
+        let mut state = self.state();
+        state.keys.roll(keep_old)
+    }
+
+    /// Ends all connections and refuses new ones.
+    pub fn stop(&self) {
+        self.server.stop();
+    }
+
+    /// Listens again, on the same port, knowing what it knew.
+    ///
+    /// # Errors
+    /// Somebody else took the port.
+    pub fn start_again(&self) -> Result<(), Error> {
+        Ok(self.server.listen()?)
+    }
+
+    /// How many requests of this kind came in.
+    #[must_use]
+    pub fn count(&self, endpoint: Endpoint) -> usize {
+        let state = self.state();
+        state
+            .seen
+            .iter()
+            .filter(|seen| seen.endpoint == endpoint)
+            .count()
+    }
+
+    /// Every request so far, in the order in which they came.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Seen> {
+        self.state().seen.clone()
+    }
+
+    /// Forgets the requests and complaints so far; sessions and tokens stay.
+    pub fn forget_requests(&self) {
+        let mut state = self.state();
+        state.seen.clear();
+        state.complaints.clear();
+    }
+
+    /// What clients did that they must not do, in order.
+    #[must_use]
+    pub fn complaints(&self) -> Vec<String> {
+        self.state().complaints.clone()
+    }
+
+    /// How often a person said yes to a login.
+    #[must_use]
+    pub fn logins(&self) -> usize {
+        self.state().logins
+    }
+
+    /// How many sessions are alive.
+    #[must_use]
+    pub fn live_sessions(&self) -> usize {
+        self.state().sessions.values().filter(|s| s.lives()).count()
+    }
+
+    /// How many sessions were ended because a code or a refresh token was used twice.
+    #[must_use]
+    pub fn punished_sessions(&self) -> usize {
+        self.state()
+            .sessions
+            .values()
+            .filter(|session| session.is_punished())
+            .count()
+    }
+
+    /// The refresh tokens that would be accepted now.
+    #[must_use]
+    pub fn live_refresh_tokens(&self) -> Vec<String> {
+        self.state().live_refresh_tokens()
+    }
+
+    /// Every refresh token, code, verifier and token that ever went over the wire: what no output may hold.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        self.state().secrets.iter().cloned().collect()
+    }
+
+    /// Ends all sessions, as an administrator does.
+    pub fn end_sessions(&self) {
+        self.state()
+            .sessions
+            .values_mut()
+            .for_each(state::Session::end);
+    }
+
+    /// The user codes of device logins that still wait for an answer.
+    #[must_use]
+    pub fn waiting_user_codes(&self) -> Vec<String> {
+        self.state().waiting_user_codes()
+    }
+
+    /// The person at the other device says yes.
+    pub fn approve_device(&self, user_code: &str) {
+        self.state().answer_device(user_code, Some(true));
+    }
+
+    /// The person at the other device says no.
+    pub fn deny_device(&self, user_code: &str) {
+        self.state().answer_device(user_code, Some(false));
+    }
+
+    /// The device code's time is over.
+    pub fn expire_device(&self, user_code: &str) {
+        self.state().answer_device(user_code, None);
+    }
+
+    /// A token signed by its key with these claims, as an impostor who has stolen the key would make it.
+    ///
+    /// # Errors
+    /// The key cannot sign.
+    pub fn sign(&self, claims: &serde_json::Value) -> Result<String, Error> {
+        let state = self.state();
+        state.keys.sign(claims, &state.settings.lies)
+    }
+
+    /// Waits for something.
+    ///
+    /// # Panics
+    /// When it does not happen within this time.
+    #[track_caller]
+    pub fn until(&self, what: &str, patience: Duration, mut happened: impl FnMut() -> bool) {
+        let begun = Instant::now();
+        while !happened() {
+            assert!(
+                begun.elapsed() < patience,
+                "waited {} s in vain for {what}; requests so far: {:#?}",
+                patience.as_secs(),
+                self.requests()
+                    .iter()
+                    .map(|seen| seen.endpoint)
+                    .collect::<Vec<_>>()
+            );
+            std::thread::sleep(POLL);
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.server.state()
+    }
+}
+
+impl Drop for IdentityProvider {
+    fn drop(&mut self) {
+        self.release();
+        self.server.stop();
+    }
+}
+
+/// Where the provider listens.
+const ADDRESS: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+/// The path of the issuer: none but the root is as simple, and a path is what real ones have.
+const REALM: &str = "/realms/datalab";
