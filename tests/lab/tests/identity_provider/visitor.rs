@@ -127,10 +127,11 @@ pub(crate) fn challenge() -> String {
 /// Error and description.
 #[track_caller]
 pub(crate) fn assert_error(answer: (u16, Value), code: u16, error: &str, description: &str) {
+    let (status, body) = answer;
     let said = (
-        answer.0,
-        answer.1["error"].as_str().unwrap_or_default(),
-        answer.1["error_description"].as_str().unwrap_or_default(),
+        status,
+        body["error"].as_str().unwrap_or_default(),
+        body["error_description"].as_str().unwrap_or_default(),
     );
     assert_eq!(said, (code, error, description));
 }
