@@ -168,7 +168,7 @@ impl Kubeconfig {
         Ok(merged)
     }
 
-    fn add(&mut self, file: &Path, text: &str) -> Result<(), Error> {
+    pub(super) fn add(&mut self, file: &Path, text: &str) -> Result<(), Error> {
         // A snippet of the file in the error could hold a token.
         let options = serde_yaml::options! { with_snippet: false };
         let document: Option<Document> =
@@ -219,7 +219,7 @@ fn keep_first<T: Default>(
 
 /// The list of `KUBECONFIG` without empty and repeated entries; without one, the home directory's
 /// file.
-fn files(world: &World) -> Vec<PathBuf> {
+pub(super) fn files(world: &World) -> Vec<PathBuf> {
     let environment = world.environment();
     let Some(list) = environment.get("KUBECONFIG") else {
         return environment

@@ -32,16 +32,54 @@ pub struct WriteError {
 /// # Errors
 /// [`WriteError`], with the path.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), WriteError> {
+    write_beside(path, content, None)
+}
+
+/// As [`write_whole`], for a file that is the user's own: one that is there keeps its mode and its
+/// owner, and where the path is a symbolic link, what it points at is replaced, not the link.
+///
+/// # Errors
+/// [`WriteError`], with the path.
+pub fn replace_whole(path: &Path, content: &[u8]) -> Result<(), WriteError> {
+    let target = real_path(path);
+    let before = fs::metadata(&target).ok();
+    write_beside(&target, content, before.as_ref())
+}
+
+/// The path without links and dots, where it is there; the last link's aim, where that is missing.
+pub fn real_path(path: &Path) -> PathBuf {
+    fs::canonicalize(path)
+        .or_else(|_| {
+            let aim = fs::read_link(path)?;
+            Ok::<_, io::Error>(path.parent().unwrap_or(Path::new("")).join(aim))
+        })
+        .unwrap_or_else(|_| path.to_owned())
+}
+
+/// Whether there is something at that path; a link to nothing is nothing.
+pub fn is_there(path: &Path) -> bool {
+    fs::metadata(path).is_ok()
+}
+
+pub(super) fn make_folders(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn write_beside(
+    path: &Path,
+    content: &[u8],
+    before: Option<&fs::Metadata>,
+) -> Result<(), WriteError> {
     let failed = |source| WriteError {
         path: path.to_owned(),
         source,
     };
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(failed)?;
+    make_folders(folder).map_err(failed)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}", std::process::id()));
     let unfinished = folder.join(name);
@@ -60,6 +98,9 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), WriteError> {
     });
     let written = opened.and_then(|mut file| {
         file.write_all(content)?;
+        if let Some(before) = before {
+            keep(&file, before)?;
+        }
         file.sync_all()?;
         fs::rename(&unfinished, path)
     });
@@ -68,6 +109,19 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), WriteError> {
         let _ = fs::remove_file(&unfinished);
         failed(source)
     })
+}
+
+/// Gives a new file the mode and the owner of the one it takes the place of.
+fn keep(file: &fs::File, before: &fs::Metadata) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, fchown};
+        let now = file.metadata()?;
+        if (now.uid(), now.gid()) != (before.uid(), before.gid()) {
+            fchown(file, Some(before.uid()), Some(before.gid()))?;
+        }
+    }
+    file.set_permissions(before.permissions())
 }
 
 /// Reads a whole file.

@@ -8,6 +8,7 @@ mod browser;
 mod endpoint;
 mod environment;
 mod file;
+mod lock_file;
 mod process;
 mod proxy;
 mod socket;
@@ -20,7 +21,10 @@ use jiff::Timestamp;
 pub use browser::BrowserError;
 pub use endpoint::Endpoint;
 pub use environment::{Environment, VARIABLES, Variable};
-pub use file::{FileError, WriteError, read_file, read_text, write_whole};
+pub use file::{
+    FileError, WriteError, is_there, read_file, read_text, real_path, replace_whole, write_whole,
+};
+pub use lock_file::{LockFile, LockFileError};
 pub use process::{Child, ChildError, ChildOutput, Interrupt, Program};
 pub use socket::{DialError, LocalListener};
 pub use streams::{Captured, Streams};

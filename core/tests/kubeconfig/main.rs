@@ -10,6 +10,7 @@ mod errors;
 mod files;
 mod flags;
 mod users;
+mod writing;
 
 use std::{fs, path::Path};
 
