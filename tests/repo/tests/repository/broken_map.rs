@@ -102,8 +102,8 @@ fn a_feature_that_is_no_room_is_found() {
         ("default = []", "default = [\"cli\"]", "is a default"),
         (
             "\ncli = [",
-            "\nhttp = []\ncli = [",
-            "feature http is no room",
+            "\ngopher = []\ncli = [",
+            "feature gopher is no room",
         ),
         ("\ncli = [", "\ncommand = [", "room cli is no feature"),
         ("[features]", "[patches]", "room cluster is no feature"),

@@ -1,0 +1,98 @@
+use thiserror::Error;
+
+use crate::{
+    http,
+    report::{Failure, Kind},
+};
+
+/// Why the platform's configuration is not known.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The platform cannot be asked.
+    #[error("the platform cannot be asked for its configuration")]
+    Http(#[from] http::Error),
+    /// It answers, and does not tell.
+    #[error("{url} answers {status}")]
+    Status {
+        /// The page.
+        url: String,
+        /// The status.
+        status: u16,
+    },
+    /// The answer is something else.
+    #[error("{url} is no configuration of an Onyxia: {reason}")]
+    NotAPlatform {
+        /// The page.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// No region, or more than one, is meant.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{}", said(wanted.as_deref(), known))]
+pub struct NoRegion {
+    /// The id that was asked for.
+    pub wanted: Option<String>,
+    /// The ids there are.
+    pub known: Vec<String>,
+}
+
+fn said(wanted: Option<&str>, known: &[String]) -> String {
+    let known = match known {
+        [] => "none".to_owned(),
+        known => known.join(", "),
+    };
+    match wanted {
+        Some(wanted) => format!("the platform has no region {wanted:?}; there are {known}"),
+        None => format!("the platform has no single region; there are {known}"),
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let status = match &error {
+            Error::Http(source) => return Self::from_http(&error, source),
+            Error::Status { status, .. } => Some(*status),
+            Error::NotAPlatform { .. } => None,
+        };
+        let kind = match status {
+            Some(401 | 403 | 429 | 500..) => Kind::Unreachable,
+            Some(404) => Kind::NotFound,
+            _ => Kind::Usage,
+        };
+        let failure = Self::new(kind, error.to_string());
+        match status {
+            // The page is public; the API answers so when its own setup of logins fails.
+            Some(401) => failure.detail(
+                "the page needs no login: a platform's API answers so when it cannot reach its identity provider itself",
+            ),
+            Some(404) | None => failure.detail(
+                "the address is that of the platform's pages, as in https://datalab.example.org",
+            ),
+            Some(_) => failure,
+        }
+    }
+}
+
+impl Failure {
+    fn from_http(error: &Error, source: &http::Error) -> Self {
+        let kind = match source {
+            http::Error::Address { .. } | http::Error::Unreadable(_) => Kind::Usage,
+            _ => Kind::Unreachable,
+        };
+        Self::new(kind, error.to_string()).caused_by(source)
+    }
+}
+
+impl From<NoRegion> for Failure {
+    fn from(error: NoRegion) -> Self {
+        let failure = Self::new(Kind::NotFound, error.to_string());
+        match error.known.first() {
+            Some(first) => failure.next(format!("the same command with --region {first}")),
+            None => failure,
+        }
+    }
+}
