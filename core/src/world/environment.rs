@@ -64,6 +64,26 @@ pub const VARIABLES: &[Variable] = &[
         purpose: "where files lie that can be made again, instead of .cache in HOME",
     },
     Variable {
+        name: "XDG_STATE_HOME",
+        purpose: "where logins are kept, instead of .local/state in HOME",
+    },
+    Variable {
+        name: "XDG_CONFIG_HOME",
+        purpose: "where it is kept which issuers are trusted, instead of .config in HOME",
+    },
+    Variable {
+        name: "XDG_RUNTIME_DIR",
+        purpose: "where ready-made replies to kubectl lie, instead of XDG_CACHE_HOME",
+    },
+    Variable {
+        name: "KUBERNETES_EXEC_INFO",
+        purpose: "oidc-login: what kubectl asks for; set by kubectl",
+    },
+    Variable {
+        name: "BROWSER",
+        purpose: "oidc-login: the browser, instead of the desktop's",
+    },
+    Variable {
         name: "DATALAB_RELAY_IMAGE",
         purpose: "image of the relay pod that connects from outside the cluster; --relay-image wins",
     },
@@ -123,12 +143,26 @@ impl Environment {
     ///
     /// <https://specifications.freedesktop.org/basedir-spec/latest/>
     pub fn cache(&self) -> Option<PathBuf> {
+        self.base("XDG_CACHE_HOME", ".cache")
+    }
+
+    /// Where the suite keeps what lasts, and is no configuration.
+    pub fn state(&self) -> Option<PathBuf> {
+        self.base("XDG_STATE_HOME", ".local/state")
+    }
+
+    /// Where the suite keeps what the user has decided.
+    pub fn configuration(&self) -> Option<PathBuf> {
+        self.base("XDG_CONFIG_HOME", ".config")
+    }
+
+    fn base(&self, variable: &str, in_home: &str) -> Option<PathBuf> {
         let base = self
-            .get("XDG_CACHE_HOME")
+            .get(variable)
             .map(PathBuf::from)
             // The specification has relative paths ignored.
             .filter(|path| path.is_absolute())
-            .or_else(|| Some(self.home()?.join(".cache")))?;
+            .or_else(|| Some(self.home()?.join(in_home)))?;
         Some(base.join("kubectl-datalab"))
     }
 }

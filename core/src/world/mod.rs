@@ -9,6 +9,7 @@ mod endpoint;
 mod environment;
 mod file;
 mod lock_file;
+mod parent;
 mod process;
 mod proxy;
 mod socket;
@@ -25,6 +26,7 @@ pub use file::{
     FileError, WriteError, is_there, read_file, read_text, real_path, replace_whole, write_whole,
 };
 pub use lock_file::{LockFile, LockFileError};
+pub use parent::Parent;
 pub use process::{Child, ChildError, ChildOutput, Interrupt, Program};
 pub use socket::{DialError, LocalListener};
 pub use streams::{Captured, Streams};

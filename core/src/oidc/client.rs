@@ -1,0 +1,249 @@
+use jiff::Timestamp;
+use openidconnect::{
+    AuthUrl, ClientId, DeviceAuthorizationUrl, EmptyAdditionalClaims, EndpointNotSet, EndpointSet,
+    IssuerUrl, Nonce, RefreshToken, RevocationUrl, Scope, StandardErrorResponse, TokenUrl,
+    core::{
+        CoreAuthDisplay, CoreAuthPrompt, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
+        CoreJweContentEncryptionAlgorithm, CoreRevocableToken, CoreRevocationErrorResponse,
+        CoreTokenIntrospectionResponse,
+    },
+    url::form_urlencoded,
+};
+
+use super::{
+    Error, Provider, Tokens,
+    answers::{Asked, Relay, token_error},
+    tokens::{self, Expected, Response, Trouble, bad},
+};
+use crate::{
+    http::{self, Patience},
+    words::Secret,
+    world::Clock,
+};
+
+pub(super) type Protocol<Device = EndpointNotSet, Revocation = EndpointNotSet> =
+    openidconnect::Client<
+        EmptyAdditionalClaims,
+        CoreAuthDisplay,
+        CoreGenderClaim,
+        CoreJweContentEncryptionAlgorithm,
+        CoreJsonWebKey,
+        CoreAuthPrompt,
+        StandardErrorResponse<CoreErrorResponseType>,
+        Response,
+        CoreTokenIntrospectionResponse,
+        CoreRevocableToken,
+        CoreRevocationErrorResponse,
+        EndpointSet,
+        Device,
+        EndpointNotSet,
+        Revocation,
+        EndpointSet,
+        EndpointNotSet,
+    >;
+
+/// What a refresh brought: the next refresh token is worth keeping whatever the rest is like.
+#[derive(Debug)]
+pub(super) struct Refreshed {
+    pub(super) refresh_token: Option<Secret<String>>,
+    pub(super) tokens: Result<Tokens, Error>,
+}
+
+/// A public client of one provider: it has no secret, only proof of possession of its own request.
+#[derive(Debug)]
+pub struct Client<'a> {
+    pub(super) http: &'a http::Client,
+    pub(super) clock: Clock,
+    provider: Provider,
+    id: ClientId,
+    keys_changed: bool,
+}
+
+impl<'a> Client<'a> {
+    /// The client of this id.
+    pub fn new(http: &'a http::Client, provider: Provider, id: &str, clock: Clock) -> Self {
+        Self {
+            http,
+            clock,
+            provider,
+            id: ClientId::new(id.to_owned()),
+            keys_changed: false,
+        }
+    }
+
+    /// What the provider says of itself.
+    pub fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// Whether the provider's keys were fetched anew, so that what is kept of it is out of date.
+    pub(super) fn keys_changed(&self) -> bool {
+        self.keys_changed
+    }
+
+    /// The library's client.
+    pub(super) fn protocol(&self) -> Result<Protocol, Error> {
+        let not_offered = |what| Error::NotOffered {
+            issuer: self.provider.issuer().to_owned(),
+            what,
+        };
+        let metadata = &self.provider.metadata;
+        let token = metadata
+            .token_endpoint()
+            .cloned()
+            .ok_or_else(|| not_offered("a token endpoint"))?;
+        let token: TokenUrl = token;
+        let authorization: AuthUrl = metadata.authorization_endpoint().clone();
+        let issuer: IssuerUrl = metadata.issuer().clone();
+        Ok(
+            openidconnect::Client::new(self.id.clone(), issuer, self.provider.keys.clone())
+                .set_auth_uri(authorization)
+                .set_token_uri(token),
+        )
+    }
+
+    /// The library's client, for a code that is entered elsewhere.
+    pub(super) fn device_protocol(&self) -> Result<Protocol<EndpointSet>, Error> {
+        let endpoint = self
+            .provider
+            .additional()
+            .device_authorization_endpoint
+            .clone();
+        let endpoint = endpoint
+            .and_then(|url| DeviceAuthorizationUrl::new(url).ok())
+            .ok_or_else(|| Error::NotOffered {
+                issuer: self.provider.issuer().to_owned(),
+                what: "codes for other devices (RFC 8628)",
+            })?;
+        Ok(self.protocol()?.set_device_authorization_url(endpoint))
+    }
+
+    /// Checks an answer, with keys asked for anew if it was signed with one that is not known.
+    pub(super) async fn checked(
+        &mut self,
+        response: &Response,
+        nonce: Option<&Nonce>,
+        received: Timestamp,
+        skew: jiff::SignedDuration,
+    ) -> Result<Tokens, Error> {
+        let id = self.id.clone();
+        let expected = Expected {
+            client_id: &id,
+            nonce,
+            received,
+            skew,
+        };
+        match tokens::check(response, &self.provider, expected) {
+            Ok(tokens) => return Ok(tokens),
+            Err(Trouble::Other(error)) => return Err(error),
+            Err(Trouble::UnknownKey) => {}
+        }
+        self.provider.fetch_keys(self.http).await?;
+        self.keys_changed = true;
+        tokens::check(response, &self.provider, expected).map_err(|trouble| match trouble {
+            Trouble::Other(error) => error,
+            Trouble::UnknownKey => bad("it is signed with a key that is none of the issuer's"),
+        })
+    }
+
+    /// Trades a refresh token for new tokens, with the same scopes, or with fewer.
+    ///
+    /// `openid` is always among them: without it some providers send no ID token.
+    pub(super) async fn refresh(
+        &mut self,
+        refresh_token: &Secret<String>,
+        scopes: &[String],
+        patience: Patience,
+    ) -> Result<Refreshed, Error> {
+        const WHAT: &str = "a refresh";
+        let protocol = self.protocol()?;
+        let token = RefreshToken::new(refresh_token.expose().clone());
+        let asked = Asked::new(self.http, patience, WHAT);
+        let relay = Relay::new(&asked);
+        let answer = protocol
+            .exchange_refresh_token(&token)
+            .add_scope(Scope::new("openid".to_owned()))
+            .add_scopes(scopes.iter().cloned().map(Scope::new))
+            .request_async(&|request| relay.call(request))
+            .await;
+        let received = self.clock.now();
+        let seen = relay.seen();
+        let response = answer.map_err(|error| token_error(WHAT, error, seen.error))?;
+        Ok(Refreshed {
+            refresh_token: tokens::refresh_token(&response),
+            tokens: self.checked(&response, None, received, seen.skew).await,
+        })
+    }
+
+    /// Makes a refresh token worthless at the provider (RFC 7009).
+    ///
+    /// # Errors
+    /// [`Error`]: it may still be good.
+    pub(super) async fn revoke(&self, refresh_token: &Secret<String>) -> Result<(), Error> {
+        const WHAT: &str = "the revocation";
+        let endpoint = self.provider.additional().revocation_endpoint.clone();
+        let endpoint = endpoint
+            .and_then(|url| RevocationUrl::new(url).ok())
+            .ok_or_else(|| Error::NotOffered {
+                issuer: self.provider.issuer().to_owned(),
+                what: "revocation (RFC 7009)",
+            })?;
+        let protocol = self.protocol()?.set_revocation_url(endpoint);
+        let token = RefreshToken::new(refresh_token.expose().clone());
+        let asked = Asked::new(self.http, Patience::USUAL, WHAT);
+        let relay = Relay::new(&asked);
+        let request = protocol
+            .revoke_token(CoreRevocableToken::RefreshToken(token))
+            .map_err(|error| Error::BadAnswer {
+                what: WHAT,
+                reason: error.to_string(),
+            })?;
+        let answer = request.request_async(&|request| relay.call(request)).await;
+        answer.map_err(|error| token_error(WHAT, error, relay.seen().error))
+    }
+
+    /// Ends the whole login at the provider, for every application: POST to the end-session
+    /// endpoint, so that no token stands in a URL.
+    ///
+    /// <https://openid.net/specs/openid-connect-rpinitiated-1_0.html>; Keycloak ends the session at
+    /// once for the sake of the refresh token.
+    ///
+    /// # Errors
+    /// [`Error`]: the login is still there.
+    pub(super) async fn end_session(
+        &self,
+        id_token: &Secret<String>,
+        refresh_token: &Secret<String>,
+    ) -> Result<(), Error> {
+        const WHAT: &str = "the logout";
+        let endpoint = self
+            .provider
+            .additional()
+            .end_session_endpoint
+            .as_deref()
+            .ok_or_else(|| Error::NotOffered {
+                issuer: self.provider.issuer().to_owned(),
+                what: "a logout endpoint",
+            })?;
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("client_id", self.id.as_str())
+            .append_pair("id_token_hint", id_token.expose())
+            .append_pair("refresh_token", refresh_token.expose())
+            .finish();
+        let bad = |reason: String| Error::BadAnswer { what: WHAT, reason };
+        let request = ::http::Request::post(endpoint)
+            .header(
+                ::http::header::CONTENT_TYPE,
+                "application/x-www-form-urlencoded",
+            )
+            .body(form.into_bytes())
+            .map_err(|error| bad(error.to_string()))?;
+        let answer = Asked::new(self.http, Patience::USUAL, WHAT)
+            .ask(request)
+            .await?;
+        match answer.is_success() {
+            true => Ok(()),
+            false => Err(bad(format!("HTTP {}", answer.status))),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! A login in the browser: authorization code with PKCE, answered to a port of this machine.
+
+use std::time::Duration;
+
+use openidconnect::{
+    AuthenticationFlow, CsrfToken, LoginHint, Nonce, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, Scope,
+    core::{CoreAuthPrompt, CoreResponseType},
+    url::Url,
+};
+
+use super::{
+    Client, Error, Tokens,
+    answers::{Asked, Relay, token_error},
+    callback::{self, Expectation},
+};
+use crate::{
+    http::Patience,
+    world::{LocalListener, World},
+};
+
+/// The path that the provider sends the browser back to.
+pub(super) const PATH: &str = "/callback";
+
+/// How the login page is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wish<'a> {
+    pub(super) scopes: &'a [String],
+    /// Whom the page proposes.
+    pub(super) login_hint: Option<&'a str>,
+    /// Whether a password is asked for although the browser is logged in.
+    pub(super) anew: bool,
+}
+
+/// A login whose page is known, and that waits for the browser to come back.
+#[derive(Debug)]
+pub(super) struct Begun {
+    url: Url,
+    redirect: RedirectUrl,
+    state: CsrfToken,
+    nonce: Nonce,
+    verifier: PkceCodeVerifier,
+    listener: LocalListener,
+}
+
+impl Begun {
+    /// Takes a port first, and then makes the page's address, which names it.
+    pub(super) async fn new(
+        client: &Client<'_>,
+        wish: Wish<'_>,
+        world: &World,
+    ) -> Result<Self, Error> {
+        let no_way = |reason: String| Error::NoWay {
+            way: "browser",
+            reason,
+        };
+        let listener = world
+            .listen_locally(None)
+            .await
+            .map_err(|error| no_way(format!("no port on 127.0.0.1: {error}")))?;
+        // The literal address: RFC 8252 section 8.3.
+        let redirect = RedirectUrl::new(format!("http://127.0.0.1:{}{PATH}", listener.port()))
+            .map_err(|error| no_way(error.to_string()))?;
+        let protocol = client.protocol()?.set_redirect_uri(redirect.clone());
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let mut request = protocol
+            .authorize_url(
+                AuthenticationFlow::<CoreResponseType>::AuthorizationCode,
+                CsrfToken::new_random,
+                Nonce::new_random,
+            )
+            .add_scopes(wish.scopes.iter().cloned().map(Scope::new))
+            .set_pkce_challenge(challenge);
+        if let Some(hint) = wish.login_hint {
+            request = request.set_login_hint(LoginHint::new(hint.to_owned()));
+        }
+        if wish.anew {
+            request = request.add_prompt(CoreAuthPrompt::Login);
+        }
+        let (url, state, nonce) = request.url();
+        Ok(Self {
+            url,
+            redirect,
+            state,
+            nonce,
+            verifier,
+            listener,
+        })
+    }
+
+    /// The page to open.
+    pub(super) fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// Waits for the browser, and trades the code that it brings.
+    pub(super) async fn finish(
+        self,
+        client: &mut Client<'_>,
+        limit: Duration,
+    ) -> Result<Tokens, Error> {
+        const WHAT: &str = "the code";
+        let provider = client.provider();
+        let expectation = Expectation {
+            state: self.state.secret().clone(),
+            issuer: provider.issuer().to_owned(),
+            issuer_required: provider
+                .additional()
+                .authorization_response_iss_parameter_supported,
+            port: self.listener.port(),
+        };
+        let waited = tokio::time::timeout(limit, callback::receive(&self.listener, expectation));
+        let code = waited.await.map_err(|_| Error::NotFinished {
+            seconds: limit.as_secs(),
+        })??;
+        drop(self.listener);
+        let protocol = client.protocol()?.set_redirect_uri(self.redirect);
+        // A code is good once: a second attempt would end the session that the first one made.
+        let asked = Asked::new(client.http, Patience::NONE, WHAT);
+        let relay = Relay::new(&asked);
+        let answer = protocol
+            .exchange_code(code)
+            .set_pkce_verifier(self.verifier)
+            .request_async(&|request| relay.call(request))
+            .await;
+        let received = client.clock.now();
+        let seen = relay.seen();
+        let response = answer.map_err(|error| token_error(WHAT, error, seen.error))?;
+        client
+            .checked(&response, Some(&self.nonce), received, seen.skew)
+            .await
+    }
+}

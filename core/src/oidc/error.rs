@@ -1,0 +1,228 @@
+use thiserror::Error;
+
+use crate::{
+    http,
+    report::{Failure, Kind},
+    store,
+};
+
+/// What came between a user and a token.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The provider could not be asked.
+    #[error(transparent)]
+    Http(#[from] http::Error),
+    /// What answers there is no identity provider.
+    #[error("{issuer} is not an OpenID provider: {reason}")]
+    NotAProvider {
+        /// The issuer.
+        issuer: String,
+        /// What its answer lacks.
+        reason: String,
+    },
+    /// It calls itself by another name, so its tokens would too.
+    #[error("{issuer} calls itself {says}")]
+    OtherIssuer {
+        /// The issuer that was asked for.
+        issuer: String,
+        /// What its discovery document says.
+        says: String,
+    },
+    /// The provider does not have what is needed.
+    #[error("{issuer} does not offer {what}")]
+    NotOffered {
+        /// The issuer.
+        issuer: String,
+        /// What is missing.
+        what: &'static str,
+    },
+    /// The provider says no (RFC 6749 section 5.2).
+    #[error("the identity provider refuses {what}: {code}{}", in_parentheses(.description))]
+    Refused {
+        /// What was asked for.
+        what: &'static str,
+        /// The error code.
+        code: String,
+        /// What it adds.
+        description: Option<String>,
+    },
+    /// The provider could not answer, and may later.
+    #[error("the identity provider cannot answer now ({what}): HTTP {status}")]
+    Unavailable {
+        /// What was asked for.
+        what: &'static str,
+        /// The status.
+        status: u16,
+    },
+    /// Its answer is not one.
+    #[error("the identity provider's answer to {what} cannot be used: {reason}")]
+    BadAnswer {
+        /// What was asked for.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A token that must not be believed.
+    #[error("the token is not to be trusted: {reason}")]
+    Token {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The user, or somebody for them, said no.
+    #[error("the login was refused: {reason}")]
+    Denied {
+        /// The provider's words.
+        reason: String,
+    },
+    /// Nobody finished the login.
+    #[error("nobody finished the login within {seconds} s")]
+    NotFinished {
+        /// The limit.
+        seconds: u64,
+    },
+    /// The device code ran out.
+    #[error("the code was not entered in time")]
+    CodeExpired,
+    /// Another account logged in than the session is for.
+    #[error("{found} logged in, and the session is for {wanted}")]
+    OtherAccount {
+        /// Who the session is for.
+        wanted: String,
+        /// Who logged in.
+        found: String,
+    },
+    /// A login is needed, and must not be begun here.
+    #[error("not logged in at {issuer}{}", after_colon(.reason))]
+    LoginNeeded {
+        /// The issuer.
+        issuer: String,
+        /// Why no login is begun, or why the session has ended.
+        reason: Option<String>,
+    },
+    /// A login is under way elsewhere.
+    #[error("a login at {issuer} waits for a person{}", begun_by(.holder))]
+    LoginElsewhere {
+        /// The issuer.
+        issuer: String,
+        /// The process that began it.
+        holder: Option<u32>,
+        /// The page that finishes it.
+        url: Option<String>,
+    },
+    /// No browser, no port: the way chosen cannot be gone.
+    #[error("a login by {way} is not possible here: {reason}")]
+    NoWay {
+        /// The way.
+        way: &'static str,
+        /// Why not.
+        reason: String,
+    },
+    /// A session's file is not one of ours.
+    #[error("the session in {file} cannot be read: {reason}")]
+    Session {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Sessions have no place: neither a home directory nor XDG_STATE_HOME.
+    #[error("there is no place to keep a login: neither HOME nor XDG_STATE_HOME is set")]
+    NoPlace,
+    /// A file of the session.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The session's lock.
+    #[error(transparent)]
+    Lock(#[from] store::LockError),
+    /// The session's secrets.
+    #[error(transparent)]
+    Seal(#[from] store::SealError),
+    /// No random bytes.
+    #[error(transparent)]
+    Random(#[from] crate::world::RandomError),
+}
+
+fn in_parentheses(text: &Option<String>) -> String {
+    text.as_ref()
+        .map(|text| format!(" ({text})"))
+        .unwrap_or_default()
+}
+
+fn after_colon(reason: &Option<String>) -> String {
+    reason
+        .as_ref()
+        .map(|reason| format!(": {reason}"))
+        .unwrap_or_default()
+}
+
+fn begun_by(holder: &Option<u32>) -> String {
+    holder
+        .map(|pid| format!(", begun by process {pid}"))
+        .unwrap_or_default()
+}
+
+impl Error {
+    /// Whether a session is over by this answer to its refresh: only the provider's word that the
+    /// grant is no good ends one.
+    pub(super) fn ends_session(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == "invalid_grant")
+    }
+
+    /// Whether it may be otherwise a moment later, with nothing changed on our side.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Http(error) => error.may_pass(),
+            Self::Unavailable { .. } => true,
+            _ => false,
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Http(_) | Self::Store(_) | Self::Lock(_) | Self::Seal(_) => Kind::Failed,
+            Self::Random(_) | Self::Session { .. } => Kind::Failed,
+            Self::NoPlace | Self::NotOffered { .. } => Kind::Usage,
+            Self::NotAProvider { .. } | Self::OtherIssuer { .. } => Kind::Usage,
+            Self::Refused { .. }
+            | Self::BadAnswer { .. }
+            | Self::Token { .. }
+            | Self::Denied { .. }
+            | Self::OtherAccount { .. } => Kind::Refused,
+            Self::Unavailable { .. } => Kind::Unreachable,
+            Self::NotFinished { .. }
+            | Self::CodeExpired
+            | Self::LoginElsewhere { .. }
+            | Self::NoWay { .. } => Kind::Waiting,
+            Self::LoginNeeded { .. } => Kind::NotFound,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Http(error) => {
+                let untrusted = matches!(error, http::Error::Certificate { .. });
+                let failure = Self::from(error);
+                match untrusted {
+                    true => failure
+                        .detail("a certificate authority of your own is named by --issuer-ca FILE"),
+                    false => failure,
+                }
+            }
+            Error::Store(error) => error.into(),
+            Error::Lock(error) => error.into(),
+            Error::Seal(error) => error.into(),
+            error => {
+                let failure = Self::new(error.kind(), error.to_string());
+                match error {
+                    Error::LoginElsewhere { url: Some(url), .. } => {
+                        failure.detail(format!("finish it in a browser: {url}"))
+                    }
+                    _ => failure,
+                }
+            }
+        }
+    }
+}

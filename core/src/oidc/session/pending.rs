@@ -1,0 +1,96 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    oidc::Error,
+    store::Folder,
+    world::{Parent, World},
+};
+
+/// A login that waits for a person, as other processes see it: any terminal can finish it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Pending {
+    /// The page that finishes it.
+    pub url: String,
+    /// The code that belongs on the page, when it is one for another device.
+    pub code: Option<String>,
+    /// Until when it waits.
+    pub until: Timestamp,
+}
+
+const PENDING: &str = "pending.json";
+
+impl Pending {
+    pub(super) fn read(folder: &Folder) -> Option<Self> {
+        let content = folder.read(PENDING).ok()??;
+        serde_json::from_slice(&content).ok()
+    }
+
+    /// Others can do without knowing: a disk that is full now is told of when it matters.
+    pub(super) fn write(&self, folder: &Folder, world: &World) {
+        let _ = folder.write(
+            PENDING,
+            serde_json::json!(self).to_string().as_bytes(),
+            world,
+        );
+    }
+
+    pub(super) fn clear(folder: &Folder) {
+        let _ = folder.remove(PENDING);
+    }
+}
+
+/// A login that came to nothing: nobody is asked again for the same question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct CoolDown {
+    at: Timestamp,
+    reason: String,
+    /// Whether it may be otherwise by itself: an issuer that could not be reached.
+    may_pass: bool,
+    /// Whose question it was.
+    parent: Option<Parent>,
+}
+
+const COOL_DOWN: &str = "cool-down.json";
+
+/// kubectl asks its plugin up to five times in a row.
+const SAME_PARENT_SECONDS: i64 = 300;
+
+impl CoolDown {
+    pub(super) fn write(folder: &Folder, error: &Error, world: &World) {
+        let record = Self {
+            at: world.now(),
+            reason: error.to_string(),
+            may_pass: error.may_pass(),
+            parent: world.parent(),
+        };
+        // As with a pending login: the failure itself is what is told.
+        let text = serde_json::json!(record).to_string();
+        let _ = folder.write(COOL_DOWN, text.as_bytes(), world);
+    }
+
+    pub(super) fn clear(folder: &Folder) {
+        let _ = folder.remove(COOL_DOWN);
+    }
+
+    /// Why no login is to be begun: one failed since this process began to wait, or for the same
+    /// parent, or, with nobody at a terminal who would ask anew, at any time.
+    pub(super) fn forbids(
+        folder: &Folder,
+        since: Timestamp,
+        person_is_there: bool,
+        world: &World,
+    ) -> Option<String> {
+        let content = folder.read(COOL_DOWN).ok()??;
+        let record: Self = serde_json::from_slice(&content).ok()?;
+        let age = world.now().duration_since(record.at).as_secs();
+        let parent = world.parent();
+        let same_parent = parent.is_some() && parent == record.parent;
+        let holds = record.at >= since
+            || (same_parent && age < SAME_PARENT_SECONDS)
+            || !(person_is_there || record.may_pass);
+        holds.then_some(record.reason)
+    }
+}

@@ -1,0 +1,290 @@
+use std::{collections::BTreeMap, path::PathBuf};
+
+use data_encoding::HEXLOWER;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::{
+    oidc::{Error, Identity, Tokens},
+    store::{KeyPlace, SealError, Sealed, Sealer},
+    words::Secret,
+    world::World,
+};
+
+/// Less is left when kube-based programs ask anew (60 s), and then some.
+const FRESH: SignedDuration = SignedDuration::from_secs(90);
+
+/// What a clock may be off, and a request may take, before a token that is called good is not.
+const MARGIN: SignedDuration = SignedDuration::from_secs(30);
+
+/// A kept login, as it stands in its file. Its secrets are sealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Record {
+    api_version: String,
+    kind: String,
+    /// What it is a session of.
+    pub identity: Identity,
+    /// Who logged in: the issuer's own id.
+    pub subject: String,
+    /// Who logged in: the name to show.
+    pub username: String,
+    /// What was asked for at the login, beside `openid`.
+    pub scopes: Vec<String>,
+    /// Certificate authorities of the issuer, beside the system's.
+    pub authorities: Vec<PathBuf>,
+    /// When somebody logged in.
+    pub logged_in: Timestamp,
+    /// When the token was got.
+    pub refreshed: Timestamp,
+    /// Until when the token holds, by this machine's clock.
+    pub expires: Timestamp,
+    /// When the session ends unless it is used, as far as the provider tells.
+    pub ends: Option<Timestamp>,
+    /// How many seconds the provider's clock is ahead.
+    pub skew_seconds: i64,
+    /// Which token it is, without saying it.
+    pub token_id: String,
+    /// When a refresh last failed for a reason that may pass.
+    #[serde(default)]
+    pub(super) failed: Option<Timestamp>,
+    /// When a refresh was last made because a server had refused the token.
+    #[serde(default)]
+    pub(super) forced: Option<Timestamp>,
+    /// Files made from it that a logout removes.
+    #[serde(default)]
+    pub(super) replies: Vec<PathBuf>,
+    secrets: Sealed,
+}
+
+/// A token for one other service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AudienceToken {
+    token: String,
+    /// Until when it holds, by this machine's clock.
+    pub expires: Timestamp,
+}
+
+impl AudienceToken {
+    pub(super) fn new(tokens: &Tokens) -> Self {
+        Self {
+            token: tokens.access_token.expose().clone(),
+            expires: tokens.access_expires,
+        }
+    }
+
+    /// The token.
+    pub fn token(&self) -> Secret<String> {
+        Secret::new(self.token.clone())
+    }
+
+    /// Whether it holds for long enough to be handed out.
+    pub(super) fn is_fresh(&self, now: Timestamp) -> bool {
+        self.expires.duration_since(now) > MARGIN
+    }
+}
+
+impl Drop for AudienceToken {
+    fn drop(&mut self) {
+        self.token.zeroize();
+    }
+}
+
+/// What is sealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Secrets {
+    id_token: String,
+    refresh_token: Option<String>,
+    #[serde(default)]
+    pub(super) audiences: BTreeMap<String, AudienceToken>,
+}
+
+impl Secrets {
+    pub(super) fn id_token(&self) -> Secret<String> {
+        Secret::new(self.id_token.clone())
+    }
+
+    pub(super) fn refresh_token(&self) -> Option<Secret<String>> {
+        self.refresh_token.clone().map(Secret::new)
+    }
+
+    pub(super) fn rotate(&mut self, refresh_token: Option<&Secret<String>>) {
+        if let Some(token) = refresh_token {
+            self.refresh_token.zeroize();
+            self.refresh_token = Some(token.expose().clone());
+        }
+    }
+
+    fn context(identity: &Identity) -> String {
+        format!("kubectl-datalab oidc session 1 {}", identity.file_name())
+    }
+}
+
+impl Drop for Secrets {
+    fn drop(&mut self) {
+        self.id_token.zeroize();
+        self.refresh_token.zeroize();
+    }
+}
+
+impl Record {
+    /// The format's version and what it is; another one is not read.
+    const API_VERSION: &'static str = "datalab/v1";
+    const KIND: &'static str = "OidcSession";
+
+    /// A session that begins.
+    pub(super) fn begin(
+        identity: &Identity,
+        scopes: &[String],
+        authorities: &[PathBuf],
+        tokens: &Tokens,
+        sealer: &Sealer,
+        world: &World,
+    ) -> Result<(Self, Secrets), Error> {
+        let now = world.now();
+        let secrets = Secrets {
+            id_token: tokens.id_token.expose().clone(),
+            refresh_token: tokens
+                .refresh_token
+                .as_ref()
+                .map(|token| token.expose().clone()),
+            audiences: BTreeMap::new(),
+        };
+        let mut record = Self {
+            api_version: Self::API_VERSION.to_owned(),
+            kind: Self::KIND.to_owned(),
+            identity: identity.clone(),
+            subject: tokens.claims.subject().to_owned(),
+            username: tokens.claims.username().to_owned(),
+            scopes: scopes.to_vec(),
+            authorities: authorities.to_vec(),
+            logged_in: now,
+            refreshed: now,
+            expires: tokens.expires,
+            ends: tokens.session_ends,
+            skew_seconds: tokens.skew.as_secs(),
+            token_id: String::new(),
+            failed: None,
+            forced: None,
+            replies: Vec::new(),
+            secrets: sealer.seal(&Secrets::context(identity), b"", world)?,
+        };
+        record.seal(&secrets, sealer, world)?;
+        Ok((record, secrets))
+    }
+
+    /// Takes in what a refresh brought.
+    pub(super) fn renew(
+        &mut self,
+        secrets: &mut Secrets,
+        tokens: &Tokens,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        for (was, is) in [
+            (self.subject.as_str(), tokens.claims.subject()),
+            (&self.username, tokens.claims.username()),
+        ] {
+            if was != is {
+                return Err(Error::OtherAccount {
+                    wanted: was.to_owned(),
+                    found: is.to_owned(),
+                });
+            }
+        }
+        secrets.id_token.zeroize();
+        secrets.id_token = tokens.id_token.expose().clone();
+        self.refreshed = now;
+        self.expires = tokens.expires;
+        self.ends = tokens.session_ends.or(self.ends);
+        self.skew_seconds = tokens.skew.as_secs();
+        self.failed = None;
+        Ok(())
+    }
+
+    pub(super) fn seal(
+        &mut self,
+        secrets: &Secrets,
+        sealer: &Sealer,
+        world: &World,
+    ) -> Result<(), SealError> {
+        let plain = Zeroizing::new(serde_json::to_vec(secrets).unwrap_or_default());
+        self.secrets = sealer.seal(&Secrets::context(&self.identity), &plain, world)?;
+        self.token_id = token_id(&secrets.id_token);
+        Ok(())
+    }
+
+    pub(super) fn open(&self, sealer: &Sealer) -> Result<Secrets, SealError> {
+        let plain = sealer.open(&Secrets::context(&self.identity), &self.secrets)?;
+        serde_json::from_slice(plain.expose()).map_err(|_| SealError::Mismatch)
+    }
+
+    /// Where the key of its secrets lies.
+    pub fn key_place(&self) -> KeyPlace {
+        self.secrets.key
+    }
+
+    pub(super) fn parse(content: &[u8], identity: Option<&Identity>) -> Result<Self, String> {
+        let record: Self = serde_json::from_slice(content).map_err(|error| error.to_string())?;
+        if record.api_version != Self::API_VERSION || record.kind != Self::KIND {
+            return Err(format!(
+                "it is a {} of {}, which this version does not know",
+                record.kind, record.api_version
+            ));
+        }
+        match identity {
+            Some(identity) if *identity != record.identity => {
+                Err("it is the session of another identity".to_owned())
+            }
+            _ => Ok(record),
+        }
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut text = serde_json::json!(self).to_string();
+        text.push('\n');
+        text.into_bytes()
+    }
+
+    /// How long its token holds in all.
+    fn lifetime(&self) -> SignedDuration {
+        self.expires
+            .duration_since(self.refreshed)
+            .max(SignedDuration::ZERO)
+    }
+
+    /// Until when its token is handed out without a thought of the next one: with 90 s or a fifth
+    /// of its lifetime left, but never less than half of it gone.
+    pub fn fresh_until(&self) -> Timestamp {
+        let lifetime = self.lifetime();
+        let left = FRESH.max(lifetime / 5).min(lifetime / 2);
+        self.expires - left
+    }
+
+    /// What a program is told that keeps the token: a bit before its end.
+    pub fn stated_expiry(&self) -> Timestamp {
+        self.expires - MARGIN.min(self.lifetime() / 10)
+    }
+
+    pub(super) fn is_fresh(&self, now: Timestamp) -> bool {
+        now < self.fresh_until()
+    }
+
+    /// Whether its token is still good, although it is time for the next one.
+    pub(super) fn is_valid(&self, now: Timestamp) -> bool {
+        now < self.stated_expiry()
+    }
+
+    /// Whether it was begun with all of these scopes.
+    pub(super) fn covers(&self, scopes: &[String]) -> bool {
+        scopes.iter().all(|scope| self.scopes.contains(scope))
+    }
+}
+
+/// Enough of a digest to tell two tokens apart, and too little to be one.
+fn token_id(token: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(token)[..8])
+}

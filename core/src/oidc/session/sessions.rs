@@ -1,0 +1,300 @@
+use std::path::{Path, PathBuf};
+
+use super::{Record, pending::CoolDown, record::Secrets};
+use crate::{
+    http,
+    oidc::{Client, Error, Identity, Provider},
+    store::{Folder, Lock, Sealer},
+    world::World,
+};
+
+/// The files of a session.
+pub(super) const SESSION: &str = "session.json";
+const PROVIDER: &str = "provider.json";
+pub(super) const LOCK: &str = "lock";
+
+/// The lock under which a key is made.
+const KEY_LOCK: &str = "key.lock";
+
+/// How long making a key may take: the keyring's own limit, twice.
+const KEY_LIMIT: std::time::Duration = std::time::Duration::from_secs(8);
+
+/// Where a user's sessions are.
+#[derive(Debug)]
+pub struct Sessions<'w> {
+    pub(super) world: &'w World,
+    root: PathBuf,
+    user_agent: String,
+}
+
+/// One session: a file, the key to it, and the provider that it is with.
+#[derive(Debug)]
+pub struct Session<'w> {
+    pub(super) world: &'w World,
+    pub(super) identity: Identity,
+    root: PathBuf,
+    http: http::Options,
+}
+
+/// What became of a logout.
+#[derive(Debug)]
+pub struct LoggedOut {
+    /// The session that is gone from this machine.
+    pub record: Record,
+    /// What the provider says; an error when its own session may go on.
+    pub provider: Result<(), Error>,
+}
+
+impl<'w> Sessions<'w> {
+    /// The sessions of this user, in the suite's state directory.
+    ///
+    /// # Errors
+    /// [`Error::NoPlace`].
+    pub fn new(user_agent: &str, world: &'w World) -> Result<Self, Error> {
+        let root = world.environment().state().ok_or(Error::NoPlace)?;
+        Ok(Self {
+            world,
+            root,
+            user_agent: user_agent.to_owned(),
+        })
+    }
+
+    /// The session of this identity, whether or not there is one yet; `authorities` are trusted
+    /// beside the system's.
+    pub fn session(&self, identity: &Identity, authorities: &[PathBuf]) -> Session<'w> {
+        Session {
+            world: self.world,
+            identity: identity.clone(),
+            root: self.root.clone(),
+            http: http::Options {
+                user_agent: self.user_agent.clone(),
+                authority_files: authorities.to_vec(),
+                ..http::Options::default()
+            },
+        }
+    }
+
+    /// All sessions, by issuer and account.
+    ///
+    /// # Errors
+    /// [`Error`]: the folder, or a file in it, is not safe to read.
+    pub fn all(&self) -> Result<Vec<Record>, Error> {
+        let Some(folder) = Folder::open(&sessions_folder(&self.root))? else {
+            return Ok(Vec::new());
+        };
+        let mut records = Vec::new();
+        for name in folder.names()? {
+            let Some(folder) = folder.folder(&name)? else {
+                continue;
+            };
+            if let Some(content) = folder.read(SESSION)? {
+                records.push(
+                    Record::parse(&content, None).map_err(|reason| unreadable(&folder, reason))?,
+                );
+            }
+        }
+        records.sort_by(|one, other| one.identity.cmp(&other.identity));
+        Ok(records)
+    }
+}
+
+fn sessions_folder(root: &Path) -> PathBuf {
+    root.join("oidc-login").join("sessions")
+}
+
+fn unreadable(folder: &Folder, reason: String) -> Error {
+    Error::Session {
+        file: folder.path().join(SESSION).display().to_string(),
+        reason,
+    }
+}
+
+impl Session<'_> {
+    /// What it is a session of.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The session as it is now; `None` when nobody is logged in.
+    ///
+    /// # Errors
+    /// [`Error`]: its file is not safe to read, or not one of ours.
+    pub fn read(&self) -> Result<Option<Record>, Error> {
+        let path = sessions_folder(&self.root).join(self.identity.file_name());
+        match Folder::open(&path)? {
+            Some(folder) => self.read_in(&folder),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn read_in(&self, folder: &Folder) -> Result<Option<Record>, Error> {
+        let Some(content) = folder.read(SESSION)? else {
+            return Ok(None);
+        };
+        Record::parse(&content, Some(&self.identity))
+            .map(Some)
+            .map_err(|reason| unreadable(folder, reason))
+    }
+
+    /// Its folder, made where it is missing.
+    pub(super) fn folder(&self) -> Result<Folder, Error> {
+        let sessions = Folder::open_or_make(&sessions_folder(&self.root))?;
+        Ok(sessions.make_folder(&self.identity.file_name())?)
+    }
+
+    fn key_folder(&self) -> Result<Folder, Error> {
+        Ok(Folder::open_or_make(&self.root.join("oidc-login"))?)
+    }
+
+    /// A key for a session that begins.
+    pub(super) async fn new_sealer(&self) -> Result<Sealer, Error> {
+        let folder = self.key_folder()?;
+        let _one_at_a_time = folder.lock(KEY_LOCK, KEY_LIMIT, |_| {}).await?;
+        Ok(Sealer::for_new(&folder, self.world)?)
+    }
+
+    /// The key of a session that exists.
+    pub(super) fn sealer(&self, record: &Record) -> Result<Sealer, Error> {
+        Ok(Sealer::at(record.key_place(), &self.key_folder()?)?)
+    }
+
+    pub(super) fn secrets(&self, record: &Record) -> Result<Secrets, Error> {
+        Ok(record.open(&self.sealer(record)?)?)
+    }
+
+    /// The HTTP client for its provider.
+    ///
+    /// # Errors
+    /// [`Error::Http`]: a file of certificate authorities is missing, say.
+    pub fn http(&self) -> Result<http::Client, Error> {
+        Ok(http::Client::new(&self.http, self.world)?)
+    }
+
+    pub(super) fn authorities(&self) -> &[PathBuf] {
+        &self.http.authority_files
+    }
+
+    /// Its provider, as the last login found it, else asked now.
+    pub(super) async fn client<'h>(
+        &self,
+        folder: &Folder,
+        http: &'h http::Client,
+    ) -> Result<Client<'h>, Error> {
+        let kept = folder.read(PROVIDER)?;
+        let kept: Option<Provider> = kept.and_then(|content| serde_json::from_slice(&content).ok());
+        match kept.filter(|provider| provider.issuer() == self.identity.issuer) {
+            Some(provider) => Ok(self.client_of(provider, http)),
+            None => self.discovered(folder, http).await,
+        }
+    }
+
+    /// Its provider, asked now.
+    pub(super) async fn discovered<'h>(
+        &self,
+        folder: &Folder,
+        http: &'h http::Client,
+    ) -> Result<Client<'h>, Error> {
+        let provider = Provider::discover(&self.identity.issuer, http).await?;
+        let client = self.client_of(provider, http);
+        self.keep_provider(folder, &client);
+        Ok(client)
+    }
+
+    fn client_of<'h>(&self, provider: Provider, http: &'h http::Client) -> Client<'h> {
+        Client::new(http, provider, &self.identity.client_id, self.world.clock())
+    }
+
+    /// Keeps what the provider says of itself; what cannot be kept is asked for again.
+    pub(super) fn keep_provider(&self, folder: &Folder, client: &Client<'_>) {
+        let text = serde_json::json!(client.provider()).to_string();
+        let _ = folder.write(PROVIDER, text.as_bytes(), self.world);
+    }
+
+    /// Ends the session here, and at the provider: its refresh token alone, or the user's whole
+    /// login there (`sso`). Here it ends in any case. `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Error`]: it could not be ended here.
+    pub async fn log_out(&self, sso: bool) -> Result<Option<LoggedOut>, Error> {
+        let path = sessions_folder(&self.root).join(self.identity.file_name());
+        let Some(folder) = Folder::open(&path)? else {
+            return Ok(None);
+        };
+        let lock = folder.lock(LOCK, LOGOUT_LIMIT, |_| {}).await?;
+        CoolDown::clear(&folder);
+        let Some(record) = self.read_in(&folder)? else {
+            return Ok(None);
+        };
+        // Asked first, with what is about to be forgotten.
+        let provider = self.tell_provider(&folder, &record, sso).await;
+        self.forget(&folder, &record, lock)?;
+        Ok(Some(LoggedOut { record, provider }))
+    }
+
+    async fn tell_provider(
+        &self,
+        folder: &Folder,
+        record: &Record,
+        sso: bool,
+    ) -> Result<(), Error> {
+        let secrets = self.secrets(record)?;
+        let Some(refresh_token) = secrets.refresh_token() else {
+            return Ok(());
+        };
+        let http = self.http()?;
+        let client = self.client(folder, &http).await?;
+        if sso {
+            client
+                .end_session(&secrets.id_token(), &refresh_token)
+                .await
+        } else {
+            client.revoke(&refresh_token).await
+        }
+    }
+
+    /// Removes the session's files; those made from it first, since they are what opens doors.
+    fn forget(&self, folder: &Folder, record: &Record, lock: Lock) -> Result<(), Error> {
+        for reply in &record.replies {
+            remove_reply(reply)?;
+        }
+        folder.remove(SESSION)?;
+        folder.remove(PROVIDER)?;
+        folder.sweep()?;
+        // The folder and its lock stay: removing a lock that somebody waits for makes two of it.
+        drop(lock);
+        Ok(())
+    }
+
+    /// Notes files made from the session, so that a logout finds them.
+    ///
+    /// # Errors
+    /// [`Error`]: it cannot be written down, and the file had better not be made.
+    pub async fn note_reply(&self, file: &Path) -> Result<(), Error> {
+        let folder = self.folder()?;
+        let _lock = folder.lock(LOCK, LOGOUT_LIMIT, |_| {}).await?;
+        let Some(mut record) = self.read_in(&folder)? else {
+            return Ok(());
+        };
+        if !record.replies.iter().any(|known| known == file) {
+            record.replies.push(file.to_owned());
+            folder.write(SESSION, &record.to_bytes(), self.world)?;
+        }
+        Ok(())
+    }
+}
+
+/// A refresh that is under way is over by then; a login that waits for a person is not.
+const LOGOUT_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
+
+fn remove_reply(file: &Path) -> Result<(), Error> {
+    let (Some(folder), Some(name)) = (
+        file.parent(),
+        file.file_name().and_then(|name| name.to_str()),
+    ) else {
+        return Ok(());
+    };
+    match Folder::open(folder)? {
+        Some(folder) => Ok(folder.remove(name)?),
+        None => Ok(()),
+    }
+}
