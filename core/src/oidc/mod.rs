@@ -5,6 +5,7 @@
 //! - [`Tokens`] and [`Claims`]: what comes of it, checked.
 //! - [`Sessions`]: logins that are kept, sealed; [`Session::obtain`] is how everything gets a
 //!   token: one process asks the provider, the others wait for what it gets.
+//! - [`KnownIssuers`]: those that the user has said yes to, with the servers that may get tokens.
 //! - [`Person`]: who is asked to log in, and how; the tools implement it.
 //!
 //! OpenID Connect Core 1.0, RFC 6749 with RFC 9700's advice, RFC 7636 (PKCE), RFC 8252 (native
@@ -18,6 +19,7 @@ mod code_flow;
 mod device_flow;
 mod error;
 mod identity;
+mod known_issuers;
 mod provider;
 mod session;
 mod tokens;
@@ -27,6 +29,7 @@ pub use client::Client;
 pub use device_flow::DeviceCode;
 pub use error::Error;
 pub use identity::{Account, Identity};
+pub use known_issuers::{Audience, Familiarity, KnownIssuer, KnownIssuers, KnownIssuersError};
 pub use provider::Provider;
 pub use session::{
     AudienceToken, Force, LoggedOut, LoginOptions, LoginWay, Obtained, Pending, Person, Record,
