@@ -129,7 +129,11 @@ impl Shell<'_> {
         }
     }
 
-    fn print(&self, text: &str) -> Result<(), Failure> {
+    /// Writes a result to standard output.
+    ///
+    /// # Errors
+    /// The disk behind it is full, say.
+    pub fn print(&self, text: &str) -> Result<(), Failure> {
         self.world.streams().data(text).map_err(|error| {
             Failure::new(Kind::Failed, "standard output cannot be written to")
                 .caused_by(&error)

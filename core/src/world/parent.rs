@@ -1,3 +1,4 @@
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The process that started this one. The number alone is used again by later processes; with the
@@ -27,6 +28,23 @@ impl super::World {
         }
     }
 }
+
+impl super::World {
+    /// When a process began, to the hundredth of a second; `None` where that cannot be known.
+    pub fn began(&self, process: Parent) -> Option<Timestamp> {
+        let stat = std::fs::read_to_string("/proc/stat").ok()?;
+        let boot = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
+        let boot = Timestamp::from_second(boot.trim().parse().ok()?).ok()?;
+        let ticks = i64::try_from(process.started?).ok()?;
+        boot.checked_add(SignedDuration::from_millis(
+            ticks * (1000 / TICKS_PER_SECOND),
+        ))
+        .ok()
+    }
+}
+
+/// `USER_HZ`, which Linux shows to programs on every machine of the last twenty years.
+const TICKS_PER_SECOND: i64 = 100;
 
 /// Field 22 of `/proc/PID/stat`: `man 5 proc_pid_stat`. The second field, a name in parentheses,
 /// may hold anything.

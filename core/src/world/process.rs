@@ -228,6 +228,20 @@ impl Child {
 }
 
 impl super::World {
+    /// Keeps what is in memory out of core files, and away from debuggers of the same user. Where
+    /// the system refuses, everything works as before.
+    pub fn forbid_core_dumps(&self) {
+        #[cfg(any(target_os = "linux", target_os = "macos"))]
+        {
+            use nix::sys::resource::{Resource, setrlimit};
+            let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+        }
+        #[cfg(target_os = "linux")]
+        {
+            let _ = nix::sys::prctl::set_dumpable(false);
+        }
+    }
+
     /// A program, with this world's environment.
     pub fn program(&self, program: &OsStr) -> Program {
         let variables = self

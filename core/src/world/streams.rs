@@ -76,7 +76,8 @@ impl Streams {
         self.person_is_there
     }
 
-    pub(super) fn talk_is_terminal(&self) -> bool {
+    /// Whether standard error ends on a screen.
+    pub fn talk_is_terminal(&self) -> bool {
         self.talk_is_terminal
     }
 

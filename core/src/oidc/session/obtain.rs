@@ -126,6 +126,24 @@ impl Session<'_> {
         Ok(obtained(record, &secrets))
     }
 
+    /// A new login, whatever is there.
+    ///
+    /// # Errors
+    /// As [`obtain`](Self::obtain); what was there stays until the login is done.
+    pub async fn log_in_anew(
+        &self,
+        wanted: &Wanted<'_>,
+        person: &mut dyn Person,
+    ) -> Result<Obtained, Error> {
+        let began = self.world.now();
+        let folder = self.folder()?;
+        let lock = folder.lock(LOCK, SLACK, |_| {}).await;
+        let _lock = lock.map_err(|error| self.held(&folder, error))?;
+        folder.sweep()?;
+        let (record, secrets) = self.log_in(&folder, wanted.login, began, person).await?;
+        Ok(obtained(record, &secrets))
+    }
+
     /// A token of the session for one other service, by scopes that make the provider mean it.
     ///
     /// # Errors

@@ -1,0 +1,271 @@
+//! The command line, and the way from it to the exit code.
+
+mod session;
+
+use std::{ffi::OsString, future::Future, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use datalab_core::{
+    cli::{self, DisplayName, OutputArgs, Parsed, Shell},
+    report::Failure,
+    words::Lifetime,
+    world::World,
+};
+
+use self::session::FlowArgs;
+pub(crate) use self::session::SessionArgs;
+use crate::{
+    choice::Choice, desk::Desk, examples, exec_credential::Asked, get_token, login, logout,
+    reply::EXEC_INFO, token,
+};
+
+/// How the command is spelled when nothing says otherwise.
+const FALLBACK_NAME: &str = "kubectl datalab oidc-login";
+
+/// What kubectl runs.
+const GET_TOKEN: &str = "get-token";
+
+/// What the tool is, in its help page.
+const ABOUT: &str = "\
+Log in once at the platform's identity provider; every kubectl call as fast as without it
+
+setup writes a kubeconfig whose user is this program. From then on kubectl logs in by itself when
+it must, and several accounts, tools and terminals share one login.";
+
+#[derive(Debug, Parser)]
+#[command(
+    about = ABOUT,
+    long_about = None,
+    after_help = examples::of_all(),
+    version,
+    disable_version_flag = true,
+    max_term_width = 100
+)]
+struct OidcLogin {
+    #[command(flatten)]
+    output: OutputArgs,
+    /// Print the version
+    #[arg(long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Print a token for kubectl; what a kubeconfig runs
+    #[command(after_help = examples::GET_TOKEN)]
+    GetToken(GetTokenArgs),
+    /// Log in, or finish a login that waits elsewhere
+    #[command(after_help = examples::LOGIN)]
+    Login(LoginArgs),
+    /// End a session here and at the identity provider
+    #[command(after_help = examples::LOGOUT)]
+    Logout(LogoutArgs),
+    /// List the sessions, with account, issuer and true end
+    List,
+    /// Print a token of the same login for another service
+    #[command(after_help = examples::TOKEN)]
+    Token(TokenArgs),
+    /// Exchange the token before its time, when groups have changed
+    Refresh(RefreshArgs),
+}
+
+#[derive(Args, Debug)]
+struct GetTokenArgs {
+    #[command(flatten)]
+    session: SessionArgs,
+    #[command(flatten)]
+    flow: FlowArgs,
+    /// Print the token although standard output is a terminal
+    #[arg(long)]
+    show_secret: bool,
+}
+
+#[derive(Args, Debug)]
+struct LoginArgs {
+    #[command(flatten)]
+    session: SessionArgs,
+    #[command(flatten)]
+    flow: FlowArgs,
+    /// Show the page's address instead of opening it
+    #[arg(long)]
+    no_browser: bool,
+    /// login: have the provider ask for a password, also where a session or the browser's login is there
+    #[arg(long, value_enum, value_name = "login", hide_possible_values = true)]
+    prompt: Option<Prompt>,
+    /// Also give tokens to kubeconfigs that do not say which server they are for
+    #[arg(long)]
+    any_server: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Prompt {
+    Login,
+}
+
+#[derive(Args, Debug)]
+struct LogoutArgs {
+    #[command(flatten)]
+    session: SessionArgs,
+    /// End the whole login at the identity provider, for all applications
+    #[arg(long, conflicts_with = "all")]
+    sso: bool,
+    /// End all sessions
+    #[arg(long, conflicts_with_all = ["issuer", "account", "kubeconfig", "context"])]
+    all: bool,
+}
+
+#[derive(Args, Debug)]
+struct TokenArgs {
+    /// Service that the token is for: one that setup has told, or the name of a scope
+    #[arg(long, value_name = "NAME")]
+    audience: String,
+    #[command(flatten)]
+    session: SessionArgs,
+    #[command(flatten)]
+    flow: FlowArgs,
+    /// Print the token although standard output is a terminal
+    #[arg(long)]
+    show_secret: bool,
+}
+
+#[derive(Args, Debug)]
+struct RefreshArgs {
+    #[command(flatten)]
+    session: SessionArgs,
+    /// Now: the only time there is
+    #[arg(long, required = true)]
+    now: bool,
+    /// How long a person may take, if a new login is needed [default: 3m]
+    #[arg(
+        long,
+        default_value = "3m",
+        value_name = "TIME",
+        hide_default_value = true
+    )]
+    login_timeout: Lifetime,
+}
+
+/// Reads the command line and carries it out; returns the exit code.
+pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
+    let name = DisplayName::of(
+        world,
+        arguments.first().map(OsString::as_os_str),
+        FALLBACK_NAME,
+    );
+    let mut arguments = arguments.to_vec();
+    // A kubeconfig may name the bare tool.
+    let by_kubectl = world.environment().get(EXEC_INFO).is_some();
+    if by_kubectl && arguments.len() == 1 {
+        arguments.push(GET_TOKEN.into());
+    }
+    let implied = by_kubectl.then_some(GET_TOKEN);
+    let OidcLogin {
+        output: OutputArgs { output: format },
+        version: _,
+        verb,
+    } = match cli::parse::<OidcLogin>(world, &name, arguments, implied) {
+        Parsed::Arguments(arguments) => arguments,
+        Parsed::Printed(code) => return code,
+    };
+    let shell = Shell { world, format };
+    let desk = || Desk::at(world, &name);
+    match verb {
+        Verb::GetToken(args) => print(&shell, async {
+            let request = get_token::Request {
+                asked: Asked::read(world)?,
+                flow: args.flow.flow,
+                login_limit: args.flow.limit(),
+                show_secret: args.show_secret,
+            };
+            let desk = desk()?;
+            let choice = Choice::for_kubectl(&args.session, &request.asked, &desk)?;
+            get_token::get_token(&choice, &request, &desk).await
+        }),
+        Verb::Login(args) => shell.run(
+            cli::interruptible(async {
+                let request = login::Request {
+                    flow: args.flow.flow,
+                    login_limit: args.flow.limit(),
+                    shows_only: args.no_browser,
+                    anew: args.prompt.is_some(),
+                    any_server: args.any_server,
+                };
+                let desk = desk()?;
+                let choice = Choice::make(&args.session, &desk)?;
+                login::login(&choice, &request, &desk).await
+            }),
+            |_| None,
+        ),
+        Verb::Logout(args) => shell.run(
+            async {
+                let desk = desk()?;
+                let extent = match args.all {
+                    true => logout::Extent::All,
+                    false => {
+                        let choice = Choice::make(&args.session, &desk)?;
+                        match args.sso {
+                            true => logout::Extent::Everywhere(choice),
+                            false => logout::Extent::One(choice),
+                        }
+                    }
+                };
+                logout::logout(&extent, &desk).await
+            },
+            logout::LogoutList::kind,
+        ),
+        Verb::List => shell.run(async { crate::list::list(&desk()?) }, |_| None),
+        Verb::Token(args) => print(&shell, async {
+            let request = token::Request {
+                audience: args.audience,
+                flow: args.flow.flow,
+                login_limit: args.flow.limit(),
+                show_secret: args.show_secret,
+            };
+            let desk = desk()?;
+            let choice = Choice::make(&args.session, &desk)?;
+            token::token(&choice, &request, &desk).await
+        }),
+        Verb::Refresh(args) => shell.run(
+            cli::interruptible(async {
+                let RefreshArgs {
+                    session,
+                    now: _,
+                    login_timeout,
+                } = args;
+                let desk = desk()?;
+                let choice = Choice::make(&session, &desk)?;
+                crate::refresh::refresh(&choice, login_timeout.as_duration(), &desk).await
+            }),
+            |_| None,
+        ),
+    }
+}
+
+/// Runs a use case whose result is a secret: printed as it is, in one write, last.
+fn print(shell: &Shell<'_>, work: impl Future<Output = Result<String, Failure>>) -> u8 {
+    shell.run_raw(async {
+        let text = cli::interruptible(work).await?;
+        shell.print(&text)?;
+        Ok(0)
+    })
+}
+
+impl FlowArgs {
+    fn limit(&self) -> Duration {
+        self.login_timeout.as_duration()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        OidcLogin::command().debug_assert();
+    }
+}

@@ -1,0 +1,191 @@
+//! Which session is meant.
+
+use std::path::PathBuf;
+
+use datalab_core::{
+    kubeconfig::{Credential, ExecSpec, Overrides, resolve},
+    oidc::{Account, Identity, Session},
+    report::{Failure, Kind},
+};
+
+use crate::{args::SessionArgs, desk::Desk, exec_credential::Asked};
+
+/// A session that was chosen, and what it is to be good for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    pub(crate) identity: Identity,
+    /// Scopes without which its token is of no use.
+    pub(crate) scopes: Vec<String>,
+    /// Certificate authorities of the issuer, beside the system's.
+    pub(crate) authorities: Vec<PathBuf>,
+}
+
+impl Choice {
+    /// The session that the command line names; else that of the kubeconfig's current context,
+    /// else the only one there is.
+    pub(crate) fn make(args: &SessionArgs, desk: &Desk<'_>) -> Result<Self, Failure> {
+        if let Some(choice) = Self::named(args, desk)? {
+            return Ok(choice);
+        }
+        if let Some(choice) = Self::of_context(args, desk)? {
+            return Ok(choice);
+        }
+        let mut sessions = desk.sessions.all()?;
+        if let Some(account) = &args.account {
+            sessions.retain(|record| {
+                record.username == *account || record.identity.account.0.as_ref() == Some(account)
+            });
+        }
+        match sessions.as_slice() {
+            [only] => Ok(Self {
+                identity: only.identity.clone(),
+                scopes: Vec::new(),
+                authorities: only.authorities.clone(),
+            }),
+            [] => Err(Failure::new(
+                Kind::NotFound,
+                "no login is meant: the kubeconfig's current context has none, and there is no session",
+            )
+            .next(format!("{} setup --help", desk.name))),
+            several => {
+                let mut failure = Failure::new(Kind::NotFound, "several logins could be meant");
+                for record in several {
+                    failure = failure.detail(record.identity.to_string());
+                }
+                Err(failure.next(format!("{} list", desk.name)))
+            }
+        }
+    }
+
+    /// The session for what kubectl asks: as the command line names it; else the one whose tokens
+    /// go to that server; else as [`make`](Self::make) has it.
+    pub(crate) fn for_kubectl(
+        args: &SessionArgs,
+        asked: &Asked,
+        desk: &Desk<'_>,
+    ) -> Result<Self, Failure> {
+        if args.issuer.is_none()
+            && let Some(server) = &asked.server
+        {
+            let known = desk.known.issuers.iter();
+            let mut of_server = known.filter(|known| known.has_server(server));
+            if let (Some(only), None) = (of_server.next(), of_server.next()) {
+                let args = SessionArgs {
+                    issuer: Some(only.issuer.clone()),
+                    client_id: Some(only.client_id.clone()),
+                    ..args.clone()
+                };
+                if let Some(choice) = Self::named(&args, desk)? {
+                    return Ok(choice);
+                }
+            }
+        }
+        Self::make(args, desk)
+    }
+
+    /// The one that is named, at least by its issuer.
+    pub(crate) fn named(args: &SessionArgs, desk: &Desk<'_>) -> Result<Option<Self>, Failure> {
+        let Some(issuer) = &args.issuer else {
+            return Ok(None);
+        };
+        let client_id = match &args.client_id {
+            Some(id) => id.clone(),
+            None => only_client(issuer, desk)?,
+        };
+        let known = desk.known.find(issuer, &client_id);
+        let mut authorities: Vec<_> = args.issuer_ca.iter().cloned().collect();
+        if authorities.is_empty() {
+            authorities.extend(known.and_then(|known| known.certificate_authority.clone()));
+        }
+        Ok(Some(Self {
+            identity: Identity {
+                issuer: issuer.clone(),
+                client_id,
+                account: Account(args.account.clone()),
+            },
+            scopes: args.scopes.clone(),
+            authorities,
+        }))
+    }
+
+    /// The one that the kubeconfig's context runs this program for.
+    fn of_context(args: &SessionArgs, desk: &Desk<'_>) -> Result<Option<Self>, Failure> {
+        let overrides = Overrides {
+            kubeconfig: args.kubeconfig.clone(),
+            context: args.context.clone(),
+            ..Overrides::default()
+        };
+        let asked_for = args.kubeconfig.is_some() || args.context.is_some();
+        let connection = match resolve(&overrides, desk.world) {
+            Ok(connection) => connection,
+            // Without a word of a kubeconfig, a broken one is no reason to fail.
+            Err(error) if asked_for => return Err(error.into()),
+            Err(_) => return Ok(None),
+        };
+        let found = match &connection.credential {
+            Credential::Exec(spec) => of_entry(spec),
+            _ => None,
+        };
+        match found {
+            Some(mut found) => {
+                if let Some(account) = &args.account {
+                    found.account = Some(account.clone());
+                }
+                Self::named(&found, desk)
+            }
+            None if asked_for => Err(Failure::new(
+                Kind::NotFound,
+                "this kubeconfig context logs in by other means",
+            )
+            .next(format!("{} setup --help", desk.name))),
+            None => Ok(None),
+        }
+    }
+
+    /// The session itself.
+    pub(crate) fn session<'w>(&self, desk: &Desk<'w>) -> Session<'w> {
+        desk.sessions.session(&self.identity, &self.authorities)
+    }
+
+    /// What a login for it asks for: what is needed, and what every known audience needs.
+    pub(crate) fn login_scopes(&self, desk: &Desk<'_>) -> Vec<String> {
+        let Identity {
+            issuer, client_id, ..
+        } = &self.identity;
+        let mut scopes = self.scopes.clone();
+        let known = desk.known.find(issuer, client_id);
+        let audiences = known.into_iter().flat_map(|known| &known.audiences);
+        for scope in audiences.filter_map(|audience| audience.scope.as_ref()) {
+            if !scopes.contains(scope) {
+                scopes.push(scope.clone());
+            }
+        }
+        scopes
+    }
+}
+
+/// What a kubeconfig's user entry runs, if it is this program.
+pub(crate) fn of_entry(spec: &ExecSpec) -> Option<SessionArgs> {
+    let words = &spec.arguments;
+    let verb = words.iter().position(|word| word == "get-token")?;
+    SessionArgs::read(&words[verb + 1..]).filter(|args| args.issuer.is_some())
+}
+
+/// The client of an issuer, when only one is known.
+fn only_client(issuer: &str, desk: &Desk<'_>) -> Result<String, Failure> {
+    let mut clients: Vec<_> = desk
+        .known
+        .issuers
+        .iter()
+        .filter(|known| known.issuer == issuer)
+        .map(|known| &known.client_id)
+        .collect();
+    clients.dedup();
+    match clients.as_slice() {
+        [only] => Ok((*only).clone()),
+        _ => Err(Failure::new(
+            Kind::Usage,
+            format!("which client of {issuer} is meant is not said: --client-id"),
+        )),
+    }
+}

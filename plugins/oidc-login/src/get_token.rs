@@ -1,0 +1,184 @@
+//! What kubectl runs: one token on standard output, or none.
+
+use std::time::Duration;
+
+use datalab_core::{
+    oidc::{Force, LoginOptions, Obtained, Record, Session, Wanted},
+    report::{Failure, Kind},
+    store::Folder,
+    world::World,
+};
+use jiff::Timestamp;
+
+use crate::{
+    choice::Choice,
+    desk::Desk,
+    exec_credential::Asked,
+    person::{Flow, Terminal},
+    reply::{self, Header, Question},
+    trust::{self, Destination},
+};
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) asked: Asked,
+    pub(crate) flow: Flow,
+    pub(crate) login_limit: Duration,
+    /// Whether the token may be shown on a screen.
+    pub(crate) show_secret: bool,
+}
+
+/// Gets a token and returns kubectl's answer.
+pub(crate) async fn get_token(
+    choice: &Choice,
+    request: &Request,
+    desk: &Desk<'_>,
+) -> Result<String, Failure> {
+    let Request {
+        asked,
+        flow,
+        login_limit,
+        show_secret,
+    } = request;
+    if !asked.by_kubectl {
+        refuse_screen(desk.world, *show_secret, desk)?;
+    }
+    let destination = match asked.by_kubectl {
+        true => Destination::Server(asked.server.as_deref()),
+        false => Destination::Caller,
+    };
+    trust::ensure(choice, destination, desk).await?;
+    let session = choice.session(desk);
+    let question = Question::of_process();
+    let login = LoginOptions {
+        scopes: choice.login_scopes(desk),
+        limit: *login_limit,
+        deliberate: false,
+        anew: false,
+        person_is_there: desk.world.streams().talk_is_terminal(),
+    };
+    let wanted = Wanted {
+        scopes: &choice.scopes,
+        force: question
+            .as_ref()
+            .and_then(|question| refusal(question, desk.world))
+            .unwrap_or(Force::No),
+        login: &login,
+    };
+    let mut person = Terminal::new(desk.world, &choice.identity.issuer, *flow);
+    let obtained = session.obtain(&wanted, &mut person).await;
+    let Obtained { record, id_token } = obtained.map_err(|error| explain(error, choice, desk))?;
+    let answer = asked.answer(id_token.expose(), record.stated_expiry());
+    if let Some(question) = question {
+        keep(&question, &record, &answer, &session, desk.world).await;
+    }
+    Ok(answer)
+}
+
+/// A token on a screen is read over a shoulder, and kept by the terminal.
+pub(crate) fn refuse_screen(
+    world: &World,
+    show_secret: bool,
+    desk: &Desk<'_>,
+) -> Result<(), Failure> {
+    match world.streams().out_is_terminal() && !show_secret {
+        true => Err(Failure::new(
+            Kind::Usage,
+            "standard output is a terminal, and the result is a secret",
+        )
+        .next("the same command with its output sent elsewhere, or with --show-secret")
+        .next(format!("{} whoami", desk.name))),
+        false => Ok(()),
+    }
+}
+
+/// Adds the command that goes on from a failed login.
+pub(crate) fn explain(
+    error: datalab_core::oidc::Error,
+    choice: &Choice,
+    desk: &Desk<'_>,
+) -> Failure {
+    use datalab_core::oidc::Error;
+    let identity = &choice.identity;
+    let mut login = format!(
+        "{} login --issuer {} --client-id {}",
+        desk.name, identity.issuer, identity.client_id
+    );
+    if let Some(account) = &identity.account.0 {
+        login = format!("{login} --account {account}");
+    }
+    let next = match &error {
+        Error::LoginNeeded { .. }
+        | Error::NotFinished { .. }
+        | Error::CodeExpired
+        | Error::Denied { .. }
+        | Error::LoginElsewhere { .. } => Some(login),
+        Error::OtherAccount { .. } => Some(format!("{login} --prompt login")),
+        Error::NoWay { .. } => Some(format!("{login} --flow device")),
+        _ => None,
+    };
+    let failure = Failure::from(error);
+    match next {
+        Some(command) => failure.next(command),
+        None => failure,
+    }
+}
+
+/// The token that this kubectl was given, if it asks once more: a server has refused it.
+fn refusal(question: &Question, world: &World) -> Option<Force> {
+    if !question.reacts_to_refusals() {
+        return None;
+    }
+    let file = question.file()?;
+    let folder = Folder::open(file.parent()?).ok()??;
+    let content = folder.read(file.file_name()?.to_str()?).ok()??;
+    let header = Header::read(&content, question)?;
+    let parent = world.parent()?;
+    let given = header.was_given_to(parent.pid)?;
+    // A process that began later only has the number of the one that was given it.
+    let began = world.began(parent)?;
+    let given = Timestamp::from_millisecond(i64::try_from(given.as_millis()).ok()?).ok()?;
+    (began <= given).then(|| Force::Refused {
+        token_id: header.token_id.to_owned(),
+    })
+}
+
+/// Makes the answer ready for the next call. A call without it is slower, and that is all.
+async fn keep(
+    question: &Question,
+    record: &Record,
+    answer: &str,
+    session: &Session<'_>,
+    world: &World,
+) {
+    let Some(file) = question.file() else { return };
+    let (Some(folder), Some(name)) = (
+        file.parent(),
+        file.file_name().and_then(|name| name.to_str()),
+    ) else {
+        return;
+    };
+    let Ok(fresh_until) = u64::try_from(record.fresh_until().as_second()) else {
+        return;
+    };
+    let now = Duration::try_from(world.now().as_duration()).unwrap_or_default();
+    if fresh_until <= now.as_secs() {
+        return;
+    }
+    // A logout has to find it.
+    if session.note_reply(&file).await.is_err() {
+        return;
+    }
+    let given = world.parent().map(|parent| (parent.pid, now));
+    let content = reply::compose(
+        question,
+        fresh_until,
+        &record.token_id,
+        given,
+        answer.as_bytes(),
+    );
+    if let Ok(folder) = Folder::open_or_make(folder) {
+        let _ = folder.write(name, &content, world);
+    }
+}

@@ -1,0 +1,128 @@
+//! A person's own login.
+
+use std::time::Duration;
+
+use datalab_core::{
+    oidc::{Force, LoginOptions, Obtained, Record, Wanted},
+    report::{Failure, Outcome},
+};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    choice::Choice,
+    desk::Desk,
+    get_token::explain,
+    person::{Flow, Terminal},
+    trust,
+};
+
+/// How to log in.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) flow: Flow,
+    pub(crate) login_limit: Duration,
+    /// Whether the page is only shown.
+    pub(crate) shows_only: bool,
+    /// Whether the provider asks for a password in any case, and an existing session is left.
+    pub(crate) anew: bool,
+    /// Whether kubeconfigs that do not name their server get tokens.
+    pub(crate) any_server: bool,
+}
+
+/// A session that is there now.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LoggedIn {
+    account: String,
+    issuer: String,
+    client_id: String,
+    /// Whether somebody logged in just now.
+    new: bool,
+    /// Until when the token at hand holds.
+    token_expires: Timestamp,
+    /// When the session ends unless it is used.
+    session_ends: Option<Timestamp>,
+    /// Where the key of what is kept lies.
+    key: datalab_core::store::KeyPlace,
+}
+
+impl LoggedIn {
+    pub(crate) fn new(record: &Record, since: Timestamp) -> Self {
+        Self {
+            account: record.username.clone(),
+            issuer: record.identity.issuer.clone(),
+            client_id: record.identity.client_id.clone(),
+            new: record.logged_in >= since,
+            token_expires: record.expires,
+            session_ends: record.ends,
+            key: record.key_place(),
+        }
+    }
+}
+
+impl Outcome for LoggedIn {
+    const KIND: &'static str = "Login";
+
+    fn text(&self, _wide: bool) -> String {
+        let ends = match self.session_ends {
+            Some(ends) => format!("ends at {} unless it is used", whole_seconds(ends)),
+            None => "has no end that the issuer tells".to_owned(),
+        };
+        format!(
+            "{} as {} at {}\n  session   {ends}\n  token     until {}, renewed when it is used\n  kept      sealed, its key in the {}",
+            if self.new {
+                "logged in"
+            } else {
+                "already logged in"
+            },
+            self.account,
+            self.issuer,
+            whole_seconds(self.token_expires),
+            self.key,
+        )
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![format!("session/{}", self.account)]
+    }
+}
+
+/// A moment as people write it down.
+pub(crate) fn whole_seconds(moment: Timestamp) -> String {
+    Timestamp::from_second(moment.as_second())
+        .unwrap_or(moment)
+        .to_string()
+}
+
+/// Logs in, unless that is done already.
+pub(crate) async fn login(
+    choice: &Choice,
+    request: &Request,
+    desk: &Desk<'_>,
+) -> Result<LoggedIn, Failure> {
+    let began = desk.world.now();
+    trust::trust(choice, request.any_server, desk).await?;
+    let options = LoginOptions {
+        scopes: choice.login_scopes(desk),
+        limit: request.login_limit,
+        deliberate: true,
+        anew: request.anew,
+        person_is_there: true,
+    };
+    let wanted = Wanted {
+        scopes: &options.scopes,
+        force: Force::No,
+        login: &options,
+    };
+    let mut person = Terminal::new(desk.world, &choice.identity.issuer, request.flow)
+        .deliberate(request.shows_only);
+    let session = choice.session(desk);
+    let logged_in = if request.anew {
+        session.log_in_anew(&wanted, &mut person).await
+    } else {
+        session.obtain(&wanted, &mut person).await
+    };
+    let Obtained { record, .. } = logged_in.map_err(|error| explain(error, choice, desk))?;
+    Ok(LoggedIn::new(&record, began))
+}

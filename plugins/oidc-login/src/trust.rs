@@ -1,0 +1,137 @@
+//! Whether a login page may be shown, and a token sent where it would go: a kubeconfig may come
+//! from a stranger, who can name an issuer of their own, or an API server of their own beside the
+//! user's true issuer.
+
+use datalab_core::{
+    oidc::{Familiarity, KnownIssuers},
+    report::{Failure, Kind, printable},
+};
+
+use crate::{
+    choice::Choice,
+    desk::{Desk, configuration},
+};
+
+/// Stands for a server that the kubeconfig does not let kubectl name (`provideClusterInfo`).
+const UNNAMED: &str = "*";
+
+/// Where a token goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Destination<'a> {
+    /// To whoever runs the command.
+    Caller,
+    /// Through kubectl to an API server; `None` when the kubeconfig does not tell which.
+    Server(Option<&'a str>),
+}
+
+impl Destination<'_> {
+    fn server(&self) -> Option<&str> {
+        match self {
+            Self::Caller => None,
+            Self::Server(server) => Some(server.unwrap_or(UNNAMED)),
+        }
+    }
+}
+
+/// Asks the user about an issuer, or a server, that they have not yet said yes to.
+pub(crate) async fn ensure(
+    choice: &Choice,
+    destination: Destination<'_>,
+    desk: &Desk<'_>,
+) -> Result<(), Failure> {
+    let identity = &choice.identity;
+    let (issuer, client_id) = (&identity.issuer, &identity.client_id);
+    let server = destination.server();
+    let (problem, question) = match desk.known.familiarity(issuer, client_id, server) {
+        Familiarity::Known => return Ok(()),
+        Familiarity::NewIssuer => (
+            format!("{issuer} (client {client_id}) is not among the issuers that you trust"),
+            "Log in there?",
+        ),
+        Familiarity::NewServer => (
+            format!(
+                "a token of {issuer} has not gone {} before",
+                to(destination)
+            ),
+            "Send it there?",
+        ),
+    };
+    let asked = format!(
+        "{}\nWhoever made this kubeconfig may see your password or use your token. {question} [y/N] ",
+        printable(&problem)
+    );
+    match desk.world.streams().ask(&asked).as_deref() {
+        Some("y" | "Y" | "yes") => {}
+        Some(_) => {
+            return Err(
+                Failure::new(Kind::Refused, problem).state("you said no; no login was begun")
+            );
+        }
+        None => return Err(refused(choice, destination, problem, desk)),
+    }
+    let folder = configuration(desk.world)?;
+    KnownIssuers::update(&folder, desk.world, |known| {
+        let known = known.entry(issuer, client_id);
+        if let Some(server) = server {
+            known.add_server(server);
+        }
+    })
+    .await?;
+    Ok(())
+}
+
+fn refused(
+    choice: &Choice,
+    destination: Destination<'_>,
+    problem: String,
+    desk: &Desk<'_>,
+) -> Failure {
+    let identity = &choice.identity;
+    let failure = Failure::new(Kind::Refused, problem)
+        .detail("a kubeconfig can come from a stranger, and nobody is at a terminal to ask")
+        .state("no login was begun, and no token was sent");
+    let named = format!(
+        "--issuer {} --client-id {}",
+        identity.issuer, identity.client_id
+    );
+    match destination {
+        Destination::Server(Some(server)) => {
+            failure.next(format!("{} setup {named} --server {server}", desk.name))
+        }
+        Destination::Server(None) => failure
+            .detail(
+                "with provideClusterInfo: true in the kubeconfig, it can be asked for one server",
+            )
+            .next(format!("{} login {named} --any-server", desk.name)),
+        Destination::Caller => failure.next(format!("{} login {named}", desk.name)),
+    }
+}
+
+fn to(destination: Destination<'_>) -> String {
+    match destination {
+        Destination::Server(Some(server)) => format!("to {server}"),
+        _ => "to a server that the kubeconfig does not name".to_owned(),
+    }
+}
+
+/// Takes the user's own command for a yes.
+pub(crate) async fn trust(
+    choice: &Choice,
+    any_server: bool,
+    desk: &Desk<'_>,
+) -> Result<(), Failure> {
+    let identity = &choice.identity;
+    KnownIssuers::update(&configuration(desk.world)?, desk.world, |known| {
+        let known = known.entry(&identity.issuer, &identity.client_id);
+        if any_server {
+            known.add_server(UNNAMED);
+        }
+        if let Some(file) = choice.authorities.first() {
+            known
+                .certificate_authority
+                .get_or_insert_with(|| file.clone());
+        }
+    })
+    .await?;
+    Ok(())
+}
