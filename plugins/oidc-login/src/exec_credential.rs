@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::reply::EXEC_INFO;
+use crate::warm::reply::EXEC_INFO;
 
 const KIND: &str = "ExecCredential";
 

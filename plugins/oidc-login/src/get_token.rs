@@ -15,8 +15,8 @@ use crate::{
     desk::Desk,
     exec_credential::Asked,
     person::{Flow, Terminal},
-    reply::{self, Header, Question},
     trust::{self, Destination},
+    warm::reply::{self, Header, Question},
 };
 
 /// What is asked for.

@@ -14,7 +14,6 @@ mod login;
 mod logout;
 mod person;
 mod refresh;
-mod reply;
 mod token;
 mod trust;
 mod warm;

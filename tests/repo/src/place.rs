@@ -11,9 +11,31 @@ pub enum Place {
     Plugin {
         /// The folder's name.
         tool: String,
-        /// Whether this is its `main.rs`.
-        main: bool,
+        /// Which part of it.
+        part: Part,
     },
+}
+
+/// A part of a plugin that may do what the others may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// `main.rs`.
+    Main,
+    /// `warm/`, which answers before the rest of the program exists.
+    Warm,
+    /// Everything else.
+    Rest,
+}
+
+impl Part {
+    /// As the map names it.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Main => Some("main.rs"),
+            Self::Warm => Some("warm"),
+            Self::Rest => None,
+        }
+    }
 }
 
 impl Place {
@@ -39,8 +61,12 @@ impl Place {
             }
             ["plugins", tool, "src", rest @ ..] => {
                 let tool = (*tool).to_owned();
-                let main = *rest == ["main.rs"];
-                Some((Self::Plugin { tool, main }, modules(rest)?))
+                let part = match rest {
+                    ["main.rs"] => Part::Main,
+                    ["warm", ..] => Part::Warm,
+                    _ => Part::Rest,
+                };
+                Some((Self::Plugin { tool, part }, modules(rest)?))
             }
             _ => None,
         }

@@ -15,8 +15,8 @@ use datalab_core::{
 use self::session::FlowArgs;
 pub(crate) use self::session::SessionArgs;
 use crate::{
-    choice::Choice, desk::Desk, examples, exec_credential::Asked, get_token, login, logout,
-    reply::EXEC_INFO, token,
+    choice::Choice, desk::Desk, examples, exec_credential::Asked, get_token, login, logout, token,
+    warm::reply::EXEC_INFO,
 };
 
 /// How the command is spelled when nothing says otherwise.

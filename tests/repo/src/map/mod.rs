@@ -106,7 +106,7 @@ impl Map {
             };
             let only_in: BTreeSet<String> = list(&cells[1]).collect();
             let known = |place: &String| {
-                [EVERYBODY, "main.rs", "tests"].contains(&place.as_str())
+                [EVERYBODY, "main.rs", "warm", "tests"].contains(&place.as_str())
                     || rooms.contains_key(place)
             };
             if let Some(unknown) = only_in.iter().find(|place| !known(place)) {
@@ -198,10 +198,13 @@ impl Map {
         };
         let refuses = |name: &&Name| {
             let only_in = |place: &str| name.only_in.contains(place);
-            let main = matches!(place, Place::Plugin { main: true, .. });
+            let part = match place {
+                Place::Plugin { part, .. } => part.name(),
+                _ => None,
+            };
             let allowed = only_in(EVERYBODY)
                 || only_in(row_of(place))
-                || (main && only_in("main.rs"))
+                || part.is_some_and(only_in)
                 || (in_test && only_in("tests"));
             !allowed
         };
@@ -257,6 +260,7 @@ fn used(cell: &str, floor: u8, floors: &BTreeMap<String, u8>) -> Result<BTreeSet
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::place::Part;
 
     const PAGE: &str = "
 | floor | room | what it holds | may use |
@@ -279,10 +283,10 @@ mod tests {
         Place::Room(name.to_owned())
     }
 
-    fn plugin(main: bool) -> Place {
+    fn plugin(part: Part) -> Place {
         Place::Plugin {
             tool: "x".to_owned(),
-            main,
+            part,
         }
     }
 
@@ -296,7 +300,9 @@ mod tests {
                 && allowed("cluster", "words")
         );
         assert!(!allowed("words", "report") && !allowed("world", "cluster"));
-        assert!(map.allows(&plugin(false), "cluster") && !map.allows(&room("elsewhere"), "words"));
+        assert!(
+            map.allows(&plugin(Part::Rest), "cluster") && !map.allows(&room("elsewhere"), "words")
+        );
         assert!(map.contradictions().is_empty());
     }
 
@@ -309,24 +315,30 @@ mod tests {
         };
         assert!(
             refused(&room("report"), "kube::Client", false)
-                && refused(&plugin(false), "kube", false)
+                && refused(&plugin(Part::Rest), "kube", false)
         );
         assert!(!refused(&room("cluster"), "kube::Client", false));
         assert!(
-            refused(&plugin(false), "std::env::var", false)
-                && !refused(&plugin(true), "std::env::var", false)
+            refused(&plugin(Part::Rest), "std::env::var", false)
+                && refused(&plugin(Part::Warm), "std::env::var", false)
+                && !refused(&plugin(Part::Main), "std::env::var", false)
         );
-        assert!(!refused(&plugin(false), "std::env::split_paths", false));
+        assert!(!refused(
+            &plugin(Part::Rest),
+            "std::env::split_paths",
+            false
+        ));
         assert!(
-            refused(&plugin(false), "std::*", false)
-                && refused(&plugin(false), "std::env::*", false)
+            refused(&plugin(Part::Rest), "std::*", false)
+                && refused(&plugin(Part::Rest), "std::env::*", false)
         );
         assert!(
-            !refused(&plugin(false), "std::io::*", false) && !refused(&plugin(false), "std", false)
+            !refused(&plugin(Part::Rest), "std::io::*", false)
+                && !refused(&plugin(Part::Rest), "std", false)
         );
         assert!(
-            refused(&plugin(false), "std::fs::read", false)
-                && !refused(&plugin(false), "std::fs::read", true)
+            refused(&plugin(Part::Rest), "std::fs::read", false)
+                && !refused(&plugin(Part::Rest), "std::fs::read", true)
         );
     }
 

@@ -4,6 +4,8 @@
 //! program exists: kubectl waits for this on each call. Whatever is not as expected is left to
 //! the rest of the program, which can say so.
 
+pub(crate) mod reply;
+
 use std::{
     fs::{File, OpenOptions},
     io::{Read as _, Write as _},
@@ -17,7 +19,7 @@ use std::{
 
 use nix::{fcntl::OFlag, unistd::geteuid};
 
-use crate::reply::{self, Header};
+use self::reply::Header;
 
 /// What others may do with the file: nothing.
 const OTHERS: u32 = 0o077;
