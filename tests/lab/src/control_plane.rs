@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use crate::keycloak;
 use crate::kubeconfig;
 use crate::layout::{
     API_PORT, API_SERVICE, Layout, NODE, NODE_ADDRESS, POD_NETWORK, SERVICE_NETWORK,
@@ -33,7 +34,7 @@ fn server(address: impl std::fmt::Display) -> String {
     format!("https://{address}:{API_PORT}")
 }
 
-/// Writes the certificates of all parts, the kubeconfigs, and the audit policy.
+/// Writes the certificates of all parts, the kubeconfigs, the audit policy, and whose tokens count.
 pub(crate) fn configure(layout: &Layout, subnet: Subnet) -> Result<(), Error> {
     let authority = Authority::new("kubectl-datalab lab")?;
     write_private(&layout.pki("ca.crt"), &authority.identity().certificate)?;
@@ -60,6 +61,10 @@ pub(crate) fn configure(layout: &Layout, subnet: Subnet) -> Result<(), Error> {
         (
             "kube-apiserver",
             authority.server("kube-apiserver", &names, &addresses)?,
+        ),
+        (
+            "keycloak",
+            authority.server("keycloak", &[], &[subnet.lab()])?,
         ),
         ("kubelet", authority.server(NODE, &[NODE], &[NODE_ADDRESS])?),
         (
@@ -103,9 +108,18 @@ pub(crate) fn configure(layout: &Layout, subnet: Subnet) -> Result<(), Error> {
         "omitStages": ["RequestReceived"],
         "rules": [{ "level": "Metadata" }],
     });
+    write_whole(&layout.config("audit-policy.json"), &audit_policy)?;
+
+    // From the start, though Keycloak comes on demand: until its realms answer, the API server asks
+    // for them now and then, and serves everybody else.
+    let authentication = json!({
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "AuthenticationConfiguration",
+        "jwt": keycloak::TRUSTED.map(|realm| realm.authenticator(subnet.lab(), ca)),
+    });
     Ok(write_whole(
-        &layout.config("audit-policy.json"),
-        &audit_policy,
+        &layout.config("authentication.json"),
+        &authentication,
     )?)
 }
 
@@ -150,6 +164,10 @@ pub(crate) fn kube_apiserver(layout: &Layout, programs: &Programs) -> Part {
         .flag(
             "service-account-signing-key-file",
             layout.pki("service-accounts.key"),
+        )
+        .flag(
+            "authentication-config",
+            layout.config("authentication.json"),
         )
         .flag("authorization-mode", "Node,RBAC")
         .flag("allow-privileged", "true")

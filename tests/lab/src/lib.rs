@@ -9,7 +9,8 @@
 //! - the cluster: `pki`, `kubeconfig`, `control_plane`, `node`, each started as a `part`
 //! - around it: [`init`] (the first process), `cgroup`, `mounts`, `network`, `state`
 //! - on it: [`policy`] (enforces NetworkPolicies), [`tenant`] (namespaces, users and databases)
-//! - on it when a story asks for it: `cloudnative_pg` (the operator), more images
+//! - on it when a story asks for it: `cloudnative_pg` (the operator), [`keycloak`], more images, and the
+//!   browser that logs in there ([`headless`], by way of [`https`])
 //! - between a program and it: [`proxy`] (counts, stops, answers in its place)
 //! - instead of a real one, which cannot be told to misbehave: [`identity_provider`]
 //! - for tests that need any of this: [`skip`]
@@ -30,9 +31,12 @@ mod cloudnative_pg;
 mod command;
 mod control_plane;
 mod directories;
+pub mod headless;
+pub mod https;
 pub mod identity_provider;
 mod image;
 pub mod init;
+pub mod keycloak;
 mod kubeconfig;
 mod lab;
 mod layout;
@@ -56,8 +60,8 @@ mod tools;
 pub use directories::{Error as DirectoryError, cache_directory};
 pub use image::IMAGE;
 pub use lab::{
-    DownError, FindError, ImageError, LAB_VARIABLE, Lab, Outcome, PartStatus, PrepareError, Status,
-    UpError, down,
+    ClientError, DownError, FindError, ImageError, LAB_VARIABLE, Lab, Outcome, PartStatus,
+    PrepareError, Status, UpError, down,
 };
 pub use name::{InvalidName, LabName};
 pub use part::{Condition, Report};

@@ -147,18 +147,7 @@ pub(crate) fn ensure(cache: &Path, progress: &mut dyn Progress) -> Result<Option
     if missing.is_fatal(find_program("apt-get").is_some()) {
         return Err(missing.into());
     }
-    if !missing.packages.is_empty() {
-        let _lock = Lock::acquire(&cache.join("packages.lock"), || {
-            progress.report(Event::Note(
-                "waiting: packages are being installed".to_owned(),
-            ));
-        })?;
-        progress.report(Event::Note(format!(
-            "installing Debian packages: {}",
-            missing.packages.join(" ")
-        )));
-        step(progress, "install packages", |_| install(&missing.packages))?;
-    }
+    install_all(cache, &missing.packages, progress)?;
     if !has_bridge_filter() {
         run(Command::new("modprobe")
             .arg(BRIDGE_FILTER_MODULE)
@@ -166,6 +155,43 @@ pub(crate) fn ensure(cache: &Path, progress: &mut dyn Progress) -> Result<Option
         .map_err(Error::BridgeFilter)?;
     }
     Ok(go.ok())
+}
+
+/// Makes sure that the machine has these programs, from the packages beside them, for a part that a lab
+/// gets on demand.
+pub(crate) fn provide(
+    cache: &Path,
+    programs: &[(&str, &'static str)],
+    progress: &mut dyn Progress,
+) -> Result<(), Error> {
+    let missing: Vec<&'static str> = programs
+        .iter()
+        .filter(|(program, _)| find_program(program).is_none())
+        .map(|(_, package)| *package)
+        .collect();
+    if !missing.is_empty() && find_program("apt-get").is_none() {
+        return Err(Error::Missing(Missing {
+            packages: missing,
+            ..Missing::default()
+        }));
+    }
+    install_all(cache, &missing, progress)
+}
+
+fn install_all(cache: &Path, packages: &[&str], progress: &mut dyn Progress) -> Result<(), Error> {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let _lock = Lock::acquire(&cache.join("packages.lock"), || {
+        progress.report(Event::Note(
+            "waiting: packages are being installed".to_owned(),
+        ));
+    })?;
+    progress.report(Event::Note(format!(
+        "installing Debian packages: {}",
+        packages.join(" ")
+    )));
+    step(progress, "install packages", |_| install(packages))
 }
 
 fn has_bridge_filter() -> bool {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, Subcommand};
+use datalab_lab::keycloak::{Keycloak, REALM, STRICT_REALM};
 use datalab_lab::{
     Condition, Event, FindError, LAB_VARIABLE, Lab, LabName, Outcome, Status, down, init, policy,
 };
@@ -25,6 +26,8 @@ pub(crate) enum Command {
     Status(Which),
     /// Print what a shell needs: eval "$(cargo xtask lab env)"
     Env(Which),
+    /// Start Keycloak in the lab, or find it running, and print what a client needs
+    Keycloak(Which),
     /// The first process of a lab
     #[command(hide = true)]
     Init {
@@ -60,6 +63,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         }
         Command::Status(Which { name }) => return status(&name),
         Command::Env(Which { name }) => print_env(&Lab::find(&name)?)?,
+        Command::Keycloak(Which { name }) => print_keycloak(&Lab::find(&name)?.keycloak()?)?,
         Command::Init { state } => match init::run(&state, &env::current_exe()?)? {},
         Command::PolicyEngine { kubeconfig } => enforce(&kubeconfig)?,
     }
@@ -138,6 +142,15 @@ fn print_status(lab: &Lab, status: &Status, out: &mut impl Write) -> io::Result<
     writeln!(out, "Kubernetes: {}", known(&status.server_version))?;
     writeln!(out, "runtime: {}", known(&status.runtime_version))?;
     writeln!(out, "files: {}", lab.state_dir().display())
+}
+
+fn print_keycloak(keycloak: &Keycloak) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for realm in [REALM, STRICT_REALM] {
+        writeln!(out, "issuer: {}", keycloak.issuer(realm))?;
+    }
+    let authority = keycloak.certificate_authority();
+    writeln!(out, "certificate authority: {}", authority.display())
 }
 
 fn print_env(lab: &Lab) -> io::Result<()> {

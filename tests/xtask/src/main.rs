@@ -1,6 +1,7 @@
 //! The project's own commands, run as `cargo xtask COMMAND`.
 
 mod bench;
+mod browser;
 mod cargo;
 mod demo;
 mod lab;
@@ -32,6 +33,9 @@ enum Command {
     /// A real Kubernetes cluster for the tests, on this machine
     #[command(subcommand)]
     Lab(lab::Command),
+    /// Play a person who opens this address in a browser; DATALAB_BROWSER_USER and others say who
+    #[command(hide = true)]
+    Browser(browser::Options),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +45,7 @@ fn main() -> ExitCode {
         Command::Soak(options) => soak::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Lab(command) => lab::run(command),
+        Command::Browser(options) => browser::run(&options),
     };
     done.unwrap_or_else(|error| {
         let mut message = error.to_string();

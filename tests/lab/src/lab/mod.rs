@@ -1,5 +1,6 @@
 //! A lab seen from outside: found, started, looked at, ended.
 
+mod clients;
 mod containers;
 mod down;
 mod images;
@@ -10,16 +11,21 @@ mod status;
 mod up;
 
 use std::env;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use crate::directories::{self, Directories};
 use crate::image::IMAGE;
-use crate::layout::Layout;
+use crate::keycloak::{self, Keycloak};
+use crate::layout::{API_PORT, Layout};
 use crate::lock::{self, Lock};
 use crate::name::LabName;
+use crate::network::Subnet;
 use crate::process::{self, Process};
+use crate::progress;
 use crate::state::{self, Phase, State};
 
+pub use clients::Error as ClientError;
 pub use down::{Error as DownError, down};
 pub use images::Error as ImageError;
 pub use prepare::Error as PrepareError;
@@ -147,6 +153,41 @@ impl Lab {
     #[must_use]
     pub fn audit_log(&self) -> PathBuf {
         self.layout.audit_log()
+    }
+
+    /// Where its files are.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Its address, as this machine and its own parts reach it.
+    pub(crate) fn address(&self) -> Option<Ipv4Addr> {
+        self.state.subnet.map(Subnet::lab)
+    }
+
+    /// The authority that signed the certificates of its servers, in PEM.
+    #[must_use]
+    pub fn certificate_authority(&self) -> PathBuf {
+        self.layout.pki("ca.crt")
+    }
+
+    /// Its API server, as this machine reaches it: `https://10.200.N.2:6443`.
+    ///
+    /// # Panics
+    /// Never: a lab that is up has an address.
+    #[must_use]
+    pub fn server(&self) -> String {
+        let address = self.address();
+        let address = address.expect("because a lab that is up has an address");
+        format!("https://{address}:{API_PORT}")
+    }
+
+    /// Its Keycloak, started if it does not run yet, and built before that if the cache has none.
+    ///
+    /// # Errors
+    /// When it cannot be built or started.
+    pub fn keycloak(&self) -> Result<Keycloak, keycloak::Error> {
+        keycloak::start(self, &mut progress::on_stderr)
     }
 
     /// The log of one of the lab's parts, such as `kubelet` or `kube-apiserver`.

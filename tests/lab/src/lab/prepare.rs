@@ -4,9 +4,11 @@ use std::panic;
 use std::sync::Mutex;
 use std::thread;
 
-use super::{ImageError, Lab};
+use super::{ClientError, ImageError, Lab};
 use crate::cloudnative_pg;
+use crate::keycloak;
 use crate::progress::{Progress, Shared};
+use crate::tools::Client;
 
 /// The majors of PostgreSQL that stories ask for beside the machine's own.
 const MAJORS: [u32; 2] = [13, 17];
@@ -20,6 +22,12 @@ pub enum Error {
     /// An image could not be made.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// Keycloak could not be made or started.
+    #[error(transparent)]
+    Keycloak(#[from] keycloak::Error),
+    /// A program could not be built.
+    #[error(transparent)]
+    Client(#[from] ClientError),
 }
 
 impl Lab {
@@ -38,6 +46,10 @@ impl Lab {
                 })
             });
             cloudnative_pg::install(self, &mut Shared(&progress))?;
+            for client in Client::ALL {
+                self.client(client, &mut Shared(&progress))?;
+            }
+            keycloak::start(self, &mut Shared(&progress))?;
             let images = images
                 .join()
                 .unwrap_or_else(|panic| panic::resume_unwind(panic));

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use sha2::{Digest as _, Sha256};
 
-use super::programs::{MODULES, Module, Programs, provided};
+use super::programs::{Client, MODULES, Module, Programs, provided};
 use super::stamp::required_version;
 use crate::command::{self, bound, run};
 use crate::lock::{self, Lock};
@@ -125,6 +125,20 @@ pub(crate) fn build(
             .or(built)
             .unwrap_or_else(|| PathBuf::from(program)))
     })
+}
+
+/// A client, built if nobody provides it and the cache does not hold it yet.
+pub(crate) fn build_client(
+    client: Client,
+    cache: &Path,
+    go: &Go,
+    progress: &mut dyn Progress,
+) -> Result<PathBuf, Error> {
+    let name = client.name();
+    match provided(name) {
+        Some(program) => Ok(program),
+        None => Ok(build_module(client.module(), cache, go, progress)?.join(name)),
+    }
 }
 
 /// The folder with the module's programs, those built that are not there yet.
@@ -291,7 +305,8 @@ mod tests {
 
     #[test]
     fn every_program_of_go_mod_is_built() {
-        for module in MODULES.iter().chain([&CLOUDNATIVE_PG]) {
+        let clients = Client::ALL.map(Client::module);
+        for module in MODULES.iter().chain([&CLOUDNATIVE_PG]).chain(clients) {
             let go_mod = Path::new(TOOLS).join(module.name).join("go.mod");
             let text = fs::read_to_string(&go_mod).unwrap();
             for (program, package) in module.programs {

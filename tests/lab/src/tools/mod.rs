@@ -9,7 +9,7 @@ mod programs;
 mod stamp;
 
 pub(crate) use go::Error;
-pub(crate) use go::{Go, build, find_go};
+pub(crate) use go::{Go, build, build_client, find_go};
 pub(crate) use operator::{Operator, build as build_operator};
-pub(crate) use programs::Programs;
 pub(crate) use programs::needs_build;
+pub(crate) use programs::{Client, Programs};

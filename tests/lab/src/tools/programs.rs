@@ -55,6 +55,44 @@ pub(super) const CLOUDNATIVE_PG: Module = Module {
     stamp: Stamp::CloudNativePg,
 };
 
+/// A client of the cluster's by somebody else, built for the first story that runs it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Client {
+    /// int128/kubelogin, the peer of oidc-login.
+    Kubelogin,
+    /// Helm, which uses a kubeconfig as kubectl does.
+    Helm,
+}
+
+impl Client {
+    /// Each of them.
+    pub(crate) const ALL: [Self; 2] = [Self::Kubelogin, Self::Helm];
+
+    /// The name of its program and of its module.
+    pub(crate) fn name(self) -> &'static str {
+        self.module().name
+    }
+
+    pub(super) fn module(self) -> &'static Module {
+        match self {
+            Self::Kubelogin => &KUBELOGIN,
+            Self::Helm => &HELM,
+        }
+    }
+}
+
+const KUBELOGIN: Module = Module {
+    name: "kubelogin",
+    programs: &[("kubelogin", "github.com/int128/kubelogin")],
+    stamp: Stamp::None,
+};
+
+const HELM: Module = Module {
+    name: "helm",
+    programs: &[("helm", "helm.sh/helm/v3/cmd/helm")],
+    stamp: Stamp::None,
+};
+
 /// Where each program of a lab is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Programs {

@@ -1,0 +1,27 @@
+//! `cargo xtask browser URL`: what `BROWSER` names where a story logs somebody in.
+
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Args;
+use datalab_lab::headless::Browser;
+
+/// What to open.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// The address
+    url: String,
+}
+
+/// Opens the address and does what its pages ask for. As other browsers it writes where it likes: what it
+/// read last goes to stdout.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
+    let visit = Browser::from_env()?.visit(&options.url)?;
+    writeln!(io::stdout(), "{} {}", visit.status, visit.text)?;
+    Ok(if visit.status < 400 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
