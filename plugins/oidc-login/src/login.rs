@@ -37,8 +37,8 @@ pub(crate) struct LoggedIn {
     account: String,
     issuer: String,
     client_id: String,
-    /// Whether somebody logged in just now.
-    new: bool,
+    /// What was done for it.
+    done: Done,
     /// Until when the token at hand holds.
     token_expires: Timestamp,
     /// When the session ends unless it is used.
@@ -47,13 +47,30 @@ pub(crate) struct LoggedIn {
     key: datalab_core::store::KeyPlace,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Done {
+    /// Somebody logged in.
+    LoggedIn,
+    /// The token was exchanged.
+    Refreshed,
+    /// Nothing had to be.
+    Nothing,
+}
+
 impl LoggedIn {
     pub(crate) fn new(record: &Record, since: Timestamp) -> Self {
         Self {
             account: record.username.clone(),
             issuer: record.identity.issuer.clone(),
             client_id: record.identity.client_id.clone(),
-            new: record.logged_in >= since,
+            done: if record.logged_in >= since {
+                Done::LoggedIn
+            } else if record.refreshed >= since {
+                Done::Refreshed
+            } else {
+                Done::Nothing
+            },
             token_expires: record.expires,
             session_ends: record.ends,
             key: record.key_place(),
@@ -71,10 +88,10 @@ impl Outcome for LoggedIn {
         };
         format!(
             "{} as {} at {}\n  session   {ends}\n  token     until {}, renewed when it is used\n  kept      sealed, its key in the {}",
-            if self.new {
-                "logged in"
-            } else {
-                "already logged in"
+            match self.done {
+                Done::LoggedIn => "logged in",
+                Done::Refreshed => "refreshed: logged in",
+                Done::Nothing => "already logged in",
             },
             self.account,
             self.issuer,

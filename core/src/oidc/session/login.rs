@@ -90,6 +90,7 @@ impl Session<'_> {
         self.check_account(&tokens)?;
         let (record, secrets) = Record::begin(
             &self.identity,
+            self.read_in(folder)?,
             &options.scopes,
             self.authorities(),
             &tokens,

@@ -291,7 +291,7 @@ impl Session<'_> {
         match asked {
             Ok(()) => Ok(Renewed::Yes),
             Err(error) if error.ends_session() => {
-                folder.remove(SESSION)?;
+                self.forget(folder, record)?;
                 Ok(Renewed::Ended(error.to_string()))
             }
             Err(error) if valid && !matches!(error, Error::OtherAccount { .. }) => {

@@ -136,9 +136,10 @@ impl Record {
     const API_VERSION: &'static str = "datalab/v1";
     const KIND: &'static str = "OidcSession";
 
-    /// A session that begins.
+    /// A session that begins, in the place of an earlier one if there is one.
     pub(super) fn begin(
         identity: &Identity,
+        earlier: Option<Self>,
         scopes: &[String],
         authorities: &[PathBuf],
         tokens: &Tokens,
@@ -170,7 +171,7 @@ impl Record {
             token_id: String::new(),
             failed: None,
             forced: None,
-            replies: Vec::new(),
+            replies: earlier.map(|record| record.replies).unwrap_or_default(),
             secrets: sealer.seal(&Secrets::context(identity), b"", world)?,
         };
         record.seal(&secrets, sealer, world)?;

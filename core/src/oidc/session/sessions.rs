@@ -4,7 +4,7 @@ use super::{Record, pending::CoolDown, record::Secrets};
 use crate::{
     http,
     oidc::{Client, Error, Identity, Provider},
-    store::{Folder, Lock, Sealer},
+    store::{Folder, Sealer},
     world::World,
 };
 
@@ -220,14 +220,15 @@ impl Session<'_> {
         let Some(folder) = Folder::open(&path)? else {
             return Ok(None);
         };
-        let lock = folder.lock(LOCK, LOGOUT_LIMIT, |_| {}).await?;
+        let _lock = folder.lock(LOCK, LOGOUT_LIMIT, |_| {}).await?;
         CoolDown::clear(&folder);
         let Some(record) = self.read_in(&folder)? else {
             return Ok(None);
         };
         // Asked first, with what is about to be forgotten.
         let provider = self.tell_provider(&folder, &record, sso).await;
-        self.forget(&folder, &record, lock)?;
+        self.forget(&folder, &record)?;
+        folder.sweep()?;
         Ok(Some(LoggedOut { record, provider }))
     }
 
@@ -252,17 +253,14 @@ impl Session<'_> {
         }
     }
 
-    /// Removes the session's files; those made from it first, since they are what opens doors.
-    fn forget(&self, folder: &Folder, record: &Record, lock: Lock) -> Result<(), Error> {
+    /// Removes the session's files; those made from it first, since they are what opens doors. The
+    /// folder and its lock stay: removing a lock that somebody waits for makes two of it.
+    pub(super) fn forget(&self, folder: &Folder, record: &Record) -> Result<(), Error> {
         for reply in &record.replies {
             remove_reply(reply)?;
         }
         folder.remove(SESSION)?;
-        folder.remove(PROVIDER)?;
-        folder.sweep()?;
-        // The folder and its lock stay: removing a lock that somebody waits for makes two of it.
-        drop(lock);
-        Ok(())
+        Ok(folder.remove(PROVIDER)?)
     }
 
     /// Notes files made from the session, so that a logout finds them.
