@@ -4,6 +4,7 @@ mod bench;
 mod browser;
 mod cargo;
 mod demo;
+mod dist;
 mod lab;
 mod soak;
 mod test;
@@ -30,6 +31,8 @@ enum Command {
     Soak(soak::Options),
     /// Measure a tool beside its peers
     Bench(bench::Options),
+    /// Build the tools as they are released, into target/dist
+    Dist(dist::Options),
     /// A real Kubernetes cluster for the tests, on this machine
     #[command(subcommand)]
     Lab(lab::Command),
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Soak(options) => soak::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Dist(options) => dist::run(&options),
         Command::Lab(command) => lab::run(command),
         Command::Browser(options) => browser::run(&options),
     };

@@ -16,7 +16,7 @@ use datalab_lab::tenant::{Release, Stage};
 use datalab_lab::{Lab, LabName};
 
 use crate::{
-    cargo::{binaries, cargo, root},
+    cargo::{SHARE_DB, release, root},
     lab::Console,
 };
 
@@ -45,7 +45,7 @@ enum Tool {
 /// Measures, prints the table and writes it to its file; the exit code is 1 when a target is missed.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let Tool::ShareDb = options.tool;
-    let program = release_build("kubectl-datalab-share-db", "kubectl-datalab-share_db")?;
+    let program = release(SHARE_DB)?;
     let (lab, _) = Lab::up(&options.name, &mut Console::new())?;
     let stage = Stage::in_lab(&lab);
     let play = stage.play();
@@ -115,17 +115,4 @@ fn output(command: &mut Command) -> Result<String, Failure> {
         return Err(format!("{command:?}: {} {said}", output.status).into());
     }
     Ok(String::from_utf8(output.stdout)?)
-}
-
-/// A tool as it is released: with that profile, and its own features only.
-fn release_build(package: &str, binary: &str) -> Result<PathBuf, Failure> {
-    let built = cargo()
-        .args(["build", "--release", "--quiet", "--package", package])
-        .status()?;
-    if !built.success() {
-        return Err(format!("{package} does not build").into());
-    }
-    let debug = binaries()?;
-    let target = debug.parent().unwrap_or(&debug);
-    Ok(target.join("release").join(binary))
 }
