@@ -119,3 +119,26 @@ fn pid(file: &mut File) -> Option<u32> {
     file.take(PID_DIGITS).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_at_a_time_and_the_others_know_who() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::open_or_make(&place.path().join("a")).unwrap();
+        let first = folder.try_lock("lock").unwrap();
+        let mut looks = 0;
+        let limit = Duration::from_millis(50);
+        let second = folder
+            .lock("lock", limit, |waiting| {
+                assert_eq!(waiting.holder, Some(std::process::id()));
+                looks += 1;
+            })
+            .await;
+        assert!(matches!(second, Err(LockError::Held { .. })) && looks > 0);
+        drop(first);
+        assert!(folder.lock("lock", limit, |_| {}).await.is_ok());
+    }
+}

@@ -220,3 +220,35 @@ impl fmt::Debug for Sealer {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_opens_only_where_it_belongs() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::open_or_make(&place.path().join("a")).unwrap();
+        let world = World::test(Timestamp::UNIX_EPOCH, []).0;
+        folder.write(KEY_FILE, &[7; KEY_LENGTH], &world).unwrap();
+        let sealer = Sealer::at(KeyPlace::File, &folder).unwrap();
+        let sealed = sealer.seal("here", b"secret", &world).unwrap();
+        let text = serde_json::to_string(&sealed).unwrap();
+        assert!(!text.contains("secret"));
+        let sealed: Sealed = serde_json::from_str(&text).unwrap();
+        assert_eq!(sealer.open("here", &sealed).unwrap().expose(), b"secret");
+        assert!(sealer.open("there", &sealed).unwrap_err().is_lost());
+        let again = sealer.seal("here", b"secret", &world).unwrap();
+        assert_ne!(again, sealed);
+
+        folder.write(KEY_FILE, &[8; KEY_LENGTH], &world).unwrap();
+        let other = Sealer::at(KeyPlace::File, &folder).unwrap();
+        assert!(other.open("here", &sealed).unwrap_err().is_lost());
+        folder.write(KEY_FILE, b"short", &world).unwrap();
+        assert!(Sealer::at(KeyPlace::File, &folder).unwrap_err().is_lost());
+        folder.remove(KEY_FILE).unwrap();
+        assert!(Sealer::at(KeyPlace::File, &folder).unwrap_err().is_lost());
+    }
+}

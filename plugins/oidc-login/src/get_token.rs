@@ -167,7 +167,7 @@ async fn keep(
         return;
     }
     // A logout has to find it.
-    if session.note_reply(&file).await.is_err() {
+    if !record.knows_reply(&file) && session.note_reply(&file).await.is_err() {
         return;
     }
     let given = world.parent().map(|parent| (parent.pid, now));

@@ -152,6 +152,8 @@ impl Session<'_> {
             until: now.checked_add(limit).unwrap_or(now),
         };
         pending.write(folder, self.world);
+        // Whoever is ended now, by an impatient program say, leaves word of it.
+        CoolDown::begun(folder, self.world);
         Announced(folder)
     }
 

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, sleep};
 
 use super::{
     AudienceToken, LoginOptions, Pending, Person, Record, Session,
@@ -10,7 +11,7 @@ use super::{
 use crate::{
     http::Patience,
     oidc::Error,
-    store::{Folder, Lock, LockError, Sealer, Waiting},
+    store::{Folder, Lock, LockError, Sealer},
     words::Secret,
 };
 
@@ -57,6 +58,9 @@ const FORCED_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 /// Beyond the time that a person may take, for what is done before and after it.
 const SLACK: Duration = Duration::from_secs(30);
 
+/// How long after each other a waiting process looks: a refresh takes some 20 ms.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// What is written beside the tokens, generously.
 const GROWTH: usize = 8 << 10;
 
@@ -91,7 +95,7 @@ impl Session<'_> {
             }
         }
         let folder = self.folder()?;
-        let _lock = match self.locked(&folder, wanted, person).await? {
+        let _lock = match self.locked(&folder, wanted, began, person).await? {
             Ok(lock) => lock,
             Err(still_good) => return Ok(still_good),
         };
@@ -199,36 +203,44 @@ impl Session<'_> {
         token
     }
 
-    /// The lock, or a token that is still good while another process has it.
+    /// The lock; or a token, because another process that had it got one, or because the one at
+    /// hand is still good while it asks.
     async fn locked(
         &self,
         folder: &Folder,
         wanted: &Wanted<'_>,
+        began: Timestamp,
         person: &mut dyn Person,
     ) -> Result<Result<Lock, Obtained>, Error> {
-        match folder.try_lock(LOCK) {
-            Ok(lock) => return Ok(Ok(lock)),
-            Err(LockError::Unusable(error)) => return Err(error.into()),
-            Err(LockError::Held { .. }) => {}
-        }
-        if wanted.force == Force::No
-            && let Some(record) = self.read_in(folder)?
-            && record.is_valid(self.world.now())
-            && record.covers(wanted.scopes)
-            && let Ok(secrets) = self.secrets(&record)
-        {
-            return Ok(Err(obtained(record, &secrets)));
-        }
+        let deadline = Instant::now() + wanted.login.limit + SLACK;
         let mut told: Option<Option<Pending>> = None;
-        let waiting = |by: Waiting| {
+        loop {
+            let error = match folder.try_lock(LOCK) {
+                Ok(lock) => return Ok(Ok(lock)),
+                Err(error) => error,
+            };
+            let LockError::Held { by, .. } = error else {
+                return Err(error.into());
+            };
+            let now = self.world.now();
+            if let Some(record) = self.read_in(folder)?
+                && record.covers(wanted.scopes)
+                && (satisfied(&record, &wanted.force, began, now)
+                    || (wanted.force == Force::No && record.is_valid(now)))
+                && let Ok(secrets) = self.secrets(&record)
+            {
+                return Ok(Err(obtained(record, &secrets)));
+            }
+            if Instant::now() >= deadline {
+                return Err(self.held(folder, error));
+            }
             let pending = Pending::read(folder);
             if told.as_ref() != Some(&pending) {
                 person.waiting(pending.as_ref(), by.holder);
                 told = Some(pending);
             }
-        };
-        let lock = folder.lock(LOCK, wanted.login.limit + SLACK, waiting).await;
-        lock.map(Ok).map_err(|error| self.held(folder, error))
+            sleep(LOOK).await;
+        }
     }
 
     fn held(&self, folder: &Folder, error: LockError) -> Error {

@@ -59,11 +59,22 @@ const COOL_DOWN: &str = "cool-down.json";
 const SAME_PARENT_SECONDS: i64 = 300;
 
 impl CoolDown {
+    /// A login begins, and may come to nothing without another word.
+    pub(super) fn begun(folder: &Folder, world: &World) {
+        let reason = "it was begun, and nobody finished it".to_owned();
+        Self::keep(folder, reason, false, world);
+    }
+
+    /// A login failed.
     pub(super) fn write(folder: &Folder, error: &Error, world: &World) {
+        Self::keep(folder, error.to_string(), error.may_pass(), world);
+    }
+
+    fn keep(folder: &Folder, reason: String, may_pass: bool, world: &World) {
         let record = Self {
             at: world.now(),
-            reason: error.to_string(),
-            may_pass: error.may_pass(),
+            reason,
+            may_pass,
             parent: world.parent(),
         };
         // As with a pending login: the failure itself is what is told.

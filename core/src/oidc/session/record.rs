@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
@@ -228,6 +231,11 @@ impl Record {
         self.secrets.key
     }
 
+    /// Whether a logout knows of this file.
+    pub fn knows_reply(&self, file: &Path) -> bool {
+        self.replies.iter().any(|known| known == file)
+    }
+
     pub(super) fn parse(content: &[u8], identity: Option<&Identity>) -> Result<Self, String> {
         let record: Self = serde_json::from_slice(content).map_err(|error| error.to_string())?;
         if record.api_version != Self::API_VERSION || record.kind != Self::KIND {
@@ -288,4 +296,66 @@ impl Record {
 /// Enough of a digest to tell two tokens apart, and too little to be one.
 fn token_id(token: &str) -> String {
     HEXLOWER.encode(&Sha256::digest(token)[..8])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record of a token that lasts so many seconds, got at second 0.
+    fn lasting(seconds: i64) -> Record {
+        let text = format!(
+            r#"{{"apiVersion":"datalab/v1","kind":"OidcSession",
+                "identity":{{"issuer":"https://a","clientId":"b","account":null}},
+                "subject":"1","username":"u","scopes":["s"],"authorities":[],
+                "loggedIn":"1970-01-01T00:00:00Z","refreshed":"1970-01-01T00:00:00Z",
+                "expires":"{}","ends":null,"skewSeconds":0,"tokenId":"t",
+                "secrets":{{"key":"file","nonce":"","text":""}}}}"#,
+            Timestamp::from_second(seconds).unwrap()
+        );
+        Record::parse(text.as_bytes(), None).unwrap()
+    }
+
+    #[test]
+    fn a_token_is_exchanged_ahead_of_need_and_never_too_often() {
+        // Lifetime, until when it is handed out, and the end that is stated, in seconds.
+        for (lifetime, fresh_until, stated) in [
+            (3600, 2880, 3570),
+            (300, 210, 270),
+            (120, 60, 108),
+            (60, 30, 54),
+            (10, 5, 9),
+        ] {
+            let record = lasting(lifetime);
+            assert_eq!(record.fresh_until().as_second(), fresh_until, "{lifetime}");
+            assert_eq!(record.stated_expiry().as_second(), stated, "{lifetime}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_ours_is_not_read() {
+        let text = String::from_utf8(lasting(60).to_bytes()).unwrap();
+        assert!(Record::parse(text.as_bytes(), None).is_ok());
+        for other in [
+            text.replace("datalab/v1", "datalab/v2"),
+            text.replace("OidcSession", "Something"),
+            text.replace("\"subject\"", "\"sub\""),
+            text[..text.len() / 2].to_owned(),
+        ] {
+            assert!(Record::parse(other.as_bytes(), None).is_err(), "{other}");
+        }
+        let elsewhere = Identity {
+            issuer: "https://other".to_owned(),
+            client_id: "b".to_owned(),
+            account: crate::oidc::Account(None),
+        };
+        assert!(Record::parse(text.as_bytes(), Some(&elsewhere)).is_err());
+    }
+
+    #[test]
+    fn scopes_are_covered_one_by_one() {
+        let record = lasting(60);
+        assert!(record.covers(&[]) && record.covers(&["s".to_owned()]));
+        assert!(!record.covers(&["s".to_owned(), "t".to_owned()]));
+    }
 }

@@ -273,7 +273,7 @@ impl Session<'_> {
         let Some(mut record) = self.read_in(&folder)? else {
             return Ok(());
         };
-        if !record.replies.iter().any(|known| known == file) {
+        if !record.knows_reply(file) {
             record.replies.push(file.to_owned());
             folder.write(SESSION, &record.to_bytes(), self.world)?;
         }
