@@ -1,6 +1,5 @@
 //! A tenant: a namespace as Onyxia makes it, and the one who administers it.
 
-use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -182,14 +181,22 @@ impl Tenant {
     /// with the plugins under test (`DATALAB_BIN`, else this build's folder) and the stage's kubectl.
     #[track_caller]
     pub fn program<S: AsRef<OsStr>>(&self, line: impl IntoIterator<Item = S>) -> Program {
-        let plugins = plugins();
-        let kubectl = self
-            .cast
-            .stage
-            .kubectl_path()
-            .parent()
-            .unwrap_or(Path::new("/"));
-        Program::new(line, &[&plugins, kubectl], &self.home).env("KUBECONFIG", &self.kubeconfig)
+        let stage = &self.cast.stage;
+        stage
+            .program(line, &self.home)
+            .env("KUBECONFIG", &self.kubeconfig)
+    }
+
+    /// Lets the members of a group, as the API server names it, see the pods of the namespace: a role of
+    /// its own, and nothing else.
+    #[track_caller]
+    pub fn show_pods_to(&self, group: &str) {
+        let objects = manifest::objects(
+            include_str!("../../manifests/pod-readers.yaml"),
+            &[("namespace", &self.namespace), ("group", group)],
+        );
+        let create = self.cast.stage.kubectl(["create", "-f", "-"]);
+        create.input(manifest::list(&objects)).run().ok();
     }
 
     /// A pod of hers to act from, by the namespace's service account `default`.
@@ -224,15 +231,4 @@ impl Tenant {
     pub fn inventory(&self) -> Snapshot {
         inventory::of(&self.cast.stage, &self.namespace)
     }
-}
-
-/// The folder of the programs under test.
-fn plugins() -> PathBuf {
-    let build = || {
-        let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-        target
-            .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"))
-            .join("debug")
-    };
-    env::var_os("DATALAB_BIN").map_or_else(build, PathBuf::from)
 }

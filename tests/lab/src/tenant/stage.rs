@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::keycloak::Keycloak;
 use crate::{LAB_VARIABLE, Lab, progress};
 
 use super::command::Program;
@@ -157,8 +158,33 @@ impl Stage {
     }
 
     /// The lab that this is, if it is one.
-    pub(super) fn lab(&self) -> Option<&Lab> {
+    #[must_use]
+    pub fn lab(&self) -> Option<&Lab> {
         self.0.lab.as_ref()
+    }
+
+    /// The lab's Keycloak, which the first story that asks starts.
+    ///
+    /// # Panics
+    /// On a cluster of one's own, ask for [`Stage::required_lab`]; and when it cannot be started.
+    #[must_use]
+    #[track_caller]
+    pub fn keycloak(&self) -> Keycloak {
+        let lab = self.lab().expect("because the story asks for a lab");
+        lab.keycloak()
+            .expect("because what carries a lab can carry Keycloak")
+    }
+
+    /// Any program, in a clean environment with this home, and a PATH with the plugins under test
+    /// (`DATALAB_BIN`, else this build's folder) and the stage's kubectl.
+    #[track_caller]
+    pub fn program<S: AsRef<OsStr>>(
+        &self,
+        line: impl IntoIterator<Item = S>,
+        home: &Path,
+    ) -> Program {
+        let kubectl = self.kubectl_path().parent().unwrap_or(Path::new("/"));
+        Program::new(line, &[&plugins(), kubectl], home)
     }
 
     /// The kubectl that stories use.
@@ -239,6 +265,17 @@ fn scratch() -> TempDir {
         .prefix("datalab-stage-")
         .tempdir()
         .expect("because the folder for temporary files can be written")
+}
+
+/// The folder of the programs under test.
+fn plugins() -> PathBuf {
+    let build = || {
+        let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+        target
+            .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"))
+            .join("debug")
+    };
+    env::var_os("DATALAB_BIN").map_or_else(build, PathBuf::from)
 }
 
 fn which(program: &str) -> PathBuf {
