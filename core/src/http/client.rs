@@ -168,22 +168,19 @@ fn classify(error: reqwest::Error, host: &str) -> Error {
 }
 
 /// What TLS says of the server's certificate, if that is the trouble.
-fn certificate(error: &reqwest::Error) -> Option<String> {
-    let mut source = error.source();
-    while let Some(current) = source {
-        // An io::Error hands out the source of what it wraps, not the wrapped error.
-        let wrapped = current
-            .downcast_ref::<std::io::Error>()
-            .and_then(|error| error.get_ref())
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::InvalidCertificate(problem)) =
-            wrapped.or_else(|| current.downcast_ref::<rustls::Error>())
-        {
-            return Some(problem.to_string());
-        }
-        source = current.source();
+fn certificate(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return match error {
+            rustls::Error::InvalidCertificate(problem) => Some(problem.to_string()),
+            _ => None,
+        };
     }
-    None
+    // An io::Error hands out the source of what it wraps, not the wrapped error.
+    let wrapped = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(|error| error.get_ref())
+        .and_then(|wrapped| certificate(wrapped));
+    wrapped.or_else(|| certificate(error.source()?))
 }
 
 fn innermost(error: &reqwest::Error) -> String {

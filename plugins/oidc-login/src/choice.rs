@@ -18,6 +18,9 @@ pub(crate) struct Choice {
     pub(crate) scopes: Vec<String>,
     /// Certificate authorities of the issuer, beside the system's.
     pub(crate) authorities: Vec<PathBuf>,
+    /// Whether the same question always means the same session, whatever the kubeconfig's current
+    /// context is by then.
+    pub(crate) settled: bool,
 }
 
 impl Choice {
@@ -41,6 +44,7 @@ impl Choice {
                 identity: only.identity.clone(),
                 scopes: Vec::new(),
                 authorities: only.authorities.clone(),
+                settled: false,
             }),
             [] => Err(Failure::new(
                 Kind::NotFound,
@@ -105,6 +109,7 @@ impl Choice {
             },
             scopes: args.scopes.clone(),
             authorities,
+            settled: args.client_id.is_some(),
         }))
     }
 
@@ -131,7 +136,10 @@ impl Choice {
                 if let Some(account) = &args.account {
                     found.account = Some(account.clone());
                 }
-                Self::named(&found, desk)
+                Ok(Self::named(&found, desk)?.map(|choice| Self {
+                    settled: false,
+                    ..choice
+                }))
             }
             None if asked_for => Err(Failure::new(
                 Kind::NotFound,

@@ -50,7 +50,7 @@ pub(crate) async fn get_token(
     };
     trust::ensure(choice, destination, desk).await?;
     let session = choice.session(desk);
-    let question = Question::of_process();
+    let question = Question::of_process().filter(|_| choice.settled);
     let login = LoginOptions {
         scopes: choice.login_scopes(desk),
         limit: *login_limit,
