@@ -60,53 +60,83 @@ pub(crate) fn binaries() -> std::io::Result<PathBuf> {
     Ok(exe.parent().unwrap_or(&exe).to_owned())
 }
 
-/// Builds all plugins, each by itself, so that none has the features of another.
-pub(crate) fn build_plugins() -> std::io::Result<bool> {
-    for plugin in PLUGINS {
-        if !cargo()
-            .args(["build", "--package", plugin.package])
-            .status()?
-            .success()
-        {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+/// Where cargo puts what it builds.
+fn target() -> std::io::Result<PathBuf> {
+    Ok(binaries()?.parent().map(Path::to_owned).unwrap_or_default())
 }
 
-/// A tool as it is released: with its own profile and features only; returns the program.
+/// How a tool is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// Quickly, for tests.
+    Test,
+    /// As it is released.
+    Release,
+}
+
+/// Builds a tool by itself, so that it has its own features only; returns the program.
 ///
 /// A quick one is a static, position-independent program on Linux: nothing is to be found and
 /// relocated before its first line. `--target` keeps that from the programs that cargo itself runs.
-pub(crate) fn release(plugin: Plugin) -> Result<PathBuf, Failure> {
-    let target = binaries()?.parent().map(Path::to_owned).unwrap_or_default();
+fn build(plugin: Plugin, manner: Manner) -> Result<PathBuf, Failure> {
+    let profile = match (manner, plugin.quick) {
+        (Manner::Test, _) => "dev",
+        (Manner::Release, true) => QUICK_START,
+        (Manner::Release, false) => "release",
+    };
     let mut build = cargo();
     build.args(["build", "--quiet", "--package", plugin.package]);
-    let folder = match host()?.filter(|host| plugin.quick && host.ends_with("-linux-gnu")) {
-        Some(host) => {
-            build.args(["--profile", QUICK_START, "--target", &host]);
-            build
-                .arg("--config")
-                .arg(format!("target.{host}.rustflags={QUICK_FLAGS}"));
-            target.join(host).join(QUICK_START)
-        }
-        None if plugin.quick => {
-            build.args(["--profile", QUICK_START]);
-            target.join(QUICK_START)
-        }
-        None => {
-            build.arg("--release");
-            target.join("release")
-        }
-    };
+    build.args(["--profile", profile]);
+    let mut folder = target()?;
+    if let Some(host) = host()?.filter(|host| plugin.quick && host.ends_with("-linux-gnu")) {
+        let flags = format!("target.{host}.rustflags={QUICK_FLAGS}");
+        build.args(["--target", &host, "--config", &flags]);
+        folder.push(host);
+    }
+    folder.push(if profile == "dev" { "debug" } else { profile });
     match build.status()?.success() {
         true => Ok(folder.join(plugin.binary)),
         false => Err(format!("{} does not build", plugin.package).into()),
     }
 }
 
+/// Builds all plugins for tests; returns a folder with them and nothing else, which cargo does not
+/// write to when it builds tests.
+pub(crate) fn build_plugins() -> Result<PathBuf, Failure> {
+    let folder = target()?.join("plugins");
+    collect(&PLUGINS, Manner::Test, &folder)?;
+    Ok(folder)
+}
+
+/// A tool as it is released.
+pub(crate) fn release(plugin: Plugin) -> Result<PathBuf, Failure> {
+    build(plugin, Manner::Release)
+}
+
+/// Puts tools as they are released into one folder; returns the programs.
+pub(crate) fn distribute(plugins: &[Plugin]) -> Result<Vec<PathBuf>, Failure> {
+    collect(plugins, Manner::Release, &target()?.join("dist"))
+}
+
+fn collect(plugins: &[Plugin], manner: Manner, folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    fs::create_dir_all(folder)?;
+    plugins
+        .iter()
+        .map(|&plugin| {
+            let built = build(plugin, manner)?;
+            let to = folder.join(plugin.binary);
+            // A program that runs cannot be written to, but its name can be given to another one.
+            let unfinished = folder.join(format!(".{}", plugin.binary));
+            fs::copy(built, &unfinished)?;
+            fs::rename(unfinished, &to)?;
+            Ok(to)
+        })
+        .collect()
+}
+
 /// Statically linked; and without tables for unwinding, since a panic aborts: a tenth of the size.
-const QUICK_FLAGS: &str = r#"["-C", "target-feature=+crt-static", "-C", "force-unwind-tables=no"]"#;
+const QUICK_FLAGS: &str =
+    r#"["-C", "target-feature=+crt-static", "-C", "force-unwind-tables=no", "-C", "panic=abort"]"#;
 
 /// The profile of tools whose start counts.
 const QUICK_START: &str = "quick-start";
@@ -118,23 +148,4 @@ fn host() -> Result<Option<String>, Failure> {
     let answer = String::from_utf8(answer.stdout)?;
     let host = answer.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(host.map(str::to_owned))
-}
-
-/// The folder of programs as they are released.
-pub(crate) fn dist() -> PathBuf {
-    root().join("target/dist")
-}
-
-/// Puts released tools into one folder.
-pub(crate) fn distribute(plugins: &[Plugin]) -> Result<Vec<PathBuf>, Failure> {
-    let dist = dist();
-    fs::create_dir_all(&dist)?;
-    plugins
-        .iter()
-        .map(|&plugin| {
-            let to = dist.join(plugin.binary);
-            fs::copy(release(plugin)?, &to)?;
-            Ok(to)
-        })
-        .collect()
 }

@@ -2,16 +2,14 @@
 
 use std::error::Error;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
 use datalab_lab::tenant::{Login, Output, Pod, Release, Stage, Tenant};
 use datalab_lab::{Lab, LabName};
 
-use crate::{
-    cargo::{binaries, build_plugins},
-    lab::Console,
-};
+use crate::{cargo::build_plugins, lab::Console};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -26,9 +24,7 @@ pub(crate) struct Options {
 /// Shows the story. A step that does not go as told ends it with the transcript.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     say("Building the plugins.")?;
-    if !build_plugins()? {
-        return Err("the plugins do not build".into());
-    }
+    let bin = build_plugins()?;
     let stage = match &options.context {
         Some(context) => Stage::on_context(context),
         None => {
@@ -40,11 +36,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
             Stage::in_lab(&lab)
         }
     };
-    tell(&stage, options.context.is_none())?;
+    tell(&stage, &bin, options.context.is_none())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(stage: &Stage, in_the_lab: bool) -> Result<(), Failure> {
+fn tell(stage: &Stage, bin: &Path, in_the_lab: bool) -> Result<(), Failure> {
     let play = stage.play_by_name();
     say(
         "\nTwo data scientists, me and x, and somebody else, y, each with a namespace as the platform makes them.",
@@ -118,7 +114,6 @@ fn tell(stage: &Stage, in_the_lab: bool) -> Result<(), Failure> {
 
     if in_the_lab {
         play.keep();
-        let bin = binaries()?;
         say(&format!(
             "\nTry next:\n  eval \"$(cargo xtask lab env)\" && PATH=\"{}:$PATH\" && kubectl datalab share-db postgres --with {} --access write --as {} -n {}\nEnd the lab with: cargo xtask lab down",
             bin.display(),

@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::fs;
 use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use datalab_lab::tenant::{Play, Program, Release, Stage, Tenant};
 use datalab_lab::{Lab, LabName, down};
 
 use crate::{
-    cargo::{binaries, build_plugins},
+    cargo::{SHARE_DB, build_plugins},
     lab::Console,
 };
 
@@ -43,9 +44,7 @@ pub(crate) struct Options {
 
 /// Soaks, and says what came of it. A share that is not whole ends it with what is wrong.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    if !build_plugins()? {
-        return Err("the plugins do not build".into());
-    }
+    let plugin = &build_plugins()?.join(SHARE_DB.binary);
     let seed = match options.seed {
         Some(seed) => seed,
         None => random_seed()?,
@@ -54,11 +53,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let mut numbers = Numbers(seed);
     if let Some(name) = &options.name {
         let stage = Stage::in_lab(&Lab::find(name)?);
-        return soak(&stage, options.rounds, &mut numbers);
+        return soak(plugin, &stage, options.rounds, &mut numbers);
     }
     let name: LabName = "soak".parse()?;
     let (lab, _) = Lab::up(&name, &mut Console::new())?;
-    let soaked = soak(&Stage::in_lab(&lab), options.rounds, &mut numbers);
+    let soaked = soak(plugin, &Stage::in_lab(&lab), options.rounds, &mut numbers);
     down(&name, &mut Console::new())?;
     soaked
 }
@@ -78,13 +77,19 @@ struct Command {
 
 /// The people, their database and their commands.
 struct Scene {
+    plugin: PathBuf,
     me: Tenant,
     x: Tenant,
     commands: Vec<Command>,
     _play: Play,
 }
 
-fn soak(stage: &Stage, rounds: u32, numbers: &mut Numbers) -> Result<ExitCode, Failure> {
+fn soak(
+    plugin: &Path,
+    stage: &Stage,
+    rounds: u32,
+    numbers: &mut Numbers,
+) -> Result<ExitCode, Failure> {
     let play = stage.play();
     let (me, x) = (play.tenant("me"), play.tenant("x"));
     let release = Release::named("postgresql-951239").isolated(false);
@@ -93,6 +98,7 @@ fn soak(stage: &Stage, rounds: u32, numbers: &mut Numbers) -> Result<ExitCode, F
     let privileges = database.effective_privileges();
     let share = format!("{}/{}", me.namespace(), database.fullname());
     let mut scene = Scene {
+        plugin: plugin.to_owned(),
         commands: commands(&share, &x),
         me,
         x,
@@ -191,8 +197,7 @@ impl Scene {
     fn program(&self, command: &Command) -> Result<Program, Failure> {
         let who = if command.is_theirs { &self.x } else { &self.me };
         // Straight, without kubectl, which becomes the plugin: more of the kills hit the plugin.
-        let plugin = binaries()?.join("kubectl-datalab-share_db");
-        let mut line = vec![plugin.into_os_string()];
+        let mut line = vec![self.plugin.clone().into_os_string()];
         line.extend(command.words.iter().map(Into::into));
         Ok(who.program(line))
     }

@@ -178,7 +178,7 @@ impl Tenant {
     }
 
     /// Any program as her, to be given an input or variables first: her KUBECONFIG and HOME, and a PATH
-    /// with the plugins under test (`DATALAB_BIN`, else this build's folder) and the stage's kubectl.
+    /// with the plugins under test (`DATALAB_BIN`, else where `cargo xtask` puts them) and the stage's kubectl.
     #[track_caller]
     pub fn program<S: AsRef<OsStr>>(&self, line: impl IntoIterator<Item = S>) -> Program {
         let stage = &self.cast.stage;

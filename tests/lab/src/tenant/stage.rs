@@ -176,7 +176,7 @@ impl Stage {
     }
 
     /// Any program, in a clean environment with this home, and a PATH with the plugins under test
-    /// (`DATALAB_BIN`, else this build's folder) and the stage's kubectl.
+    /// (`DATALAB_BIN`, else where `cargo xtask` puts them) and the stage's kubectl.
     #[track_caller]
     pub fn program<S: AsRef<OsStr>>(
         &self,
@@ -273,7 +273,7 @@ fn plugins() -> PathBuf {
         let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
         target
             .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"))
-            .join("debug")
+            .join("plugins")
     };
     env::var_os("DATALAB_BIN").map_or_else(build, PathBuf::from)
 }

@@ -8,14 +8,14 @@ use std::ffi::OsString;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::iter;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::Args;
 use datalab_lab::{LAB_VARIABLE, Lab, LabName, down};
 
 use crate::{
-    cargo::{binaries, build_plugins, cargo, root},
+    cargo::{build_plugins, cargo, root},
     lab::Console,
 };
 use tally::Tally;
@@ -57,9 +57,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     if options.filter.is_none() {
         check_sources(&mut tally)?;
     }
-    tally.phase("build the plugins", |tally| {
-        tally.check("plugins", build_plugins()?);
-        Ok(())
+    let bin = tally.phase("build the plugins", |tally| {
+        let bin = build_plugins()?;
+        tally.check("plugins", true);
+        Ok(bin)
     })?;
     let skips = tempfile()?;
     match &options.context {
@@ -68,9 +69,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
                 ("USE_EXISTING_CLUSTER", OsString::from("true")),
                 ("DATALAB_CONTEXT", context.into()),
             ];
-            play(&mut tally, options, &stage, &skips)?;
+            play(&mut tally, options, &bin, &stage, &skips)?;
         }
-        None => play_in_the_lab(&mut tally, options, &skips)?,
+        None => play_in_the_lab(&mut tally, options, &bin, &skips)?,
     }
     match fs::read_to_string(&skips) {
         Ok(lines) => tally.skipped(&lines),
@@ -141,7 +142,12 @@ fn check_sources(tally: &mut Tally) -> Result<(), Failure> {
 }
 
 /// The lab of this checkout: made anew, so that no test meets another run's leftovers.
-fn play_in_the_lab(tally: &mut Tally, options: &Options, skips: &PathBuf) -> Result<(), Failure> {
+fn play_in_the_lab(
+    tally: &mut Tally,
+    options: &Options,
+    bin: &Path,
+    skips: &PathBuf,
+) -> Result<(), Failure> {
     let mut hasher = DefaultHasher::new();
     root().hash(&mut hasher);
     let name: LabName = format!("test-{:04x}", hasher.finish() & 0xffff).parse()?;
@@ -164,7 +170,7 @@ fn play_in_the_lab(tally: &mut Tally, options: &Options, skips: &PathBuf) -> Res
             ("KUBECONFIG", lab.kubeconfig().into_os_string()),
             ("PATH", path),
         ];
-        play(tally, options, &stage, skips)
+        play(tally, options, bin, &stage, skips)
     });
     let ended = tally.phase("end the lab", |_| Ok(down(&name, &mut Console::new())?));
     played.and(ended.map(drop))
@@ -174,13 +180,14 @@ fn play_in_the_lab(tally: &mut Tally, options: &Options, skips: &PathBuf) -> Res
 fn play(
     tally: &mut Tally,
     options: &Options,
+    bin: &Path,
     stage: &[(&str, OsString)],
     skips: &PathBuf,
 ) -> Result<(), Failure> {
     let test = |packages: &[&str], threads: Option<&str>| -> Result<Command, Failure> {
         let mut command = cargo();
         command.args(["test", "--no-fail-fast"]).args(packages);
-        command.env("DATALAB_BIN", binaries()?);
+        command.env("DATALAB_BIN", bin);
         command.env("DATALAB_XTASK", env::current_exe()?);
         command.env("DATALAB_SKIPS", skips);
         command.env("INSTA_UPDATE", "no");
