@@ -17,6 +17,10 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// busy machine takes seconds.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
+/// As much as is kept of the address that an answer leads to, in characters: an error that comes
+/// back in it stands among long values.
+const LOCATION_LIMIT: usize = 2000;
+
 /// How a client is built.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -105,7 +109,7 @@ impl Client {
                 .and_then(|to| to.to_str().ok())
                 .unwrap_or("nowhere")
                 .chars()
-                .take(200)
+                .take(LOCATION_LIMIT)
                 .collect();
             return Err(Error::Redirected { host, to });
         }

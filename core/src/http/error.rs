@@ -67,7 +67,7 @@ pub enum Error {
         seconds: u64,
     },
     /// The answer sends us elsewhere, which a token must not follow.
-    #[error("{host} redirects to {to}, and redirects are not followed")]
+    #[error("{host} redirects to {}, and redirects are not followed", shortened(.to))]
     Redirected {
         /// Host and port.
         host: String,
@@ -82,6 +82,16 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+}
+
+/// As much of an address as a reader wants to see, in characters.
+const SHOWN: usize = 200;
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
 }
 
 impl Error {

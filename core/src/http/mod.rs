@@ -1,6 +1,7 @@
 //! The suite's HTTP client: for identity providers, object storage, the platform's own pages.
 //!
 //! - [`Client`] sends a request once; [`Client::send_patiently`] again when that cannot hurt.
+//! - [`get`] makes the simplest request.
 //! - [`Answer`] is the whole answer, never longer than [`LIMIT`].
 //! - [`Error`] says what came between.
 //!
@@ -19,3 +20,17 @@ pub use patience::Patience;
 
 /// A request with its whole body.
 pub type Request = http::Request<Vec<u8>>;
+
+/// A request for a JSON document, with nothing to say.
+///
+/// # Errors
+/// [`Error::Address`].
+pub fn get(url: &str) -> Result<Request, Error> {
+    ::http::Request::get(url)
+        .header(::http::header::ACCEPT, "application/json")
+        .body(Vec::new())
+        .map_err(|_| Error::Address {
+            url: url.to_owned(),
+            reason: "it is no address",
+        })
+}

@@ -145,6 +145,11 @@ impl KnownIssuers {
         Ok(known)
     }
 
+    /// Where the file lies in this folder, for messages.
+    pub fn file(folder: &Path) -> PathBuf {
+        folder.join(FILE)
+    }
+
     fn read(folder: &Folder) -> Result<Self, KnownIssuersError> {
         let Some(content) = folder.read(FILE)? else {
             return Ok(Self::default());

@@ -1,6 +1,7 @@
 //! An identity provider, and sessions with it that processes share.
 //!
-//! - [`Provider`]: what an issuer says of itself, and the keys that it signs with.
+//! - [`Provider`]: what an issuer says of itself, and the keys that it signs with; [`ClientCheck`]
+//!   says whether it would let a client log in.
 //! - [`Client`]: the protocol: a code in the browser, a code on another device, refresh, logout.
 //! - [`Tokens`] and [`Claims`]: what comes of it, checked.
 //! - [`Sessions`]: logins that are kept, sealed; [`Session::obtain`] is how everything gets a
@@ -20,6 +21,7 @@ mod device_flow;
 mod error;
 mod identity;
 mod known_issuers;
+mod probe;
 mod provider;
 mod session;
 mod tokens;
@@ -30,6 +32,7 @@ pub use device_flow::DeviceCode;
 pub use error::Error;
 pub use identity::{Account, Identity};
 pub use known_issuers::{Audience, Familiarity, KnownIssuer, KnownIssuers, KnownIssuersError};
+pub use probe::ClientCheck;
 pub use provider::Provider;
 pub use session::{
     AudienceToken, Force, LoggedOut, LoginOptions, LoginWay, Obtained, Pending, Person, Record,

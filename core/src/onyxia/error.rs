@@ -41,13 +41,11 @@ pub struct NoRegion {
 }
 
 fn said(wanted: Option<&str>, known: &[String]) -> String {
-    let known = match known {
-        [] => "none".to_owned(),
-        known => known.join(", "),
-    };
-    match wanted {
-        Some(wanted) => format!("the platform has no region {wanted:?}; there are {known}"),
-        None => format!("the platform has no single region; there are {known}"),
+    let names = known.join(", ");
+    match (wanted, known) {
+        (_, []) => "the platform has no region".to_owned(),
+        (Some(wanted), _) => format!("the platform has no region {wanted:?}; there are {names}"),
+        (None, _) => format!("the platform has several regions: {names}"),
     }
 }
 

@@ -1,5 +1,5 @@
 use super::{Error, Platform};
-use crate::http::{Client, Patience, Request};
+use crate::http::{self, Client, Patience};
 
 /// The page, below the API's address.
 const PAGE: &str = "/public/configuration";
@@ -11,15 +11,9 @@ impl Platform {
     /// [`Error`]: there is no answer, or it is something else.
     pub async fn fetch(client: &Client, address: &str) -> Result<Self, Error> {
         let url = configuration_url(address);
-        let request = http::Request::get(&url)
-            .header(http::header::ACCEPT, "application/json")
-            .body(Vec::new())
-            .map_err(|_| crate::http::Error::Address {
-                url: url.clone(),
-                reason: "it is no address",
-            })?;
-        let request: Request = request;
-        let answer = client.send_patiently(request, Patience::USUAL).await?;
+        let answer = client
+            .send_patiently(http::get(&url)?, Patience::USUAL)
+            .await?;
         if !answer.is_success() {
             return Err(Error::Status {
                 url,

@@ -9,6 +9,7 @@ mod endpoint;
 mod environment;
 mod file;
 mod lock_file;
+mod own_path;
 mod parent;
 mod process;
 mod proxy;

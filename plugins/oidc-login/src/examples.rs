@@ -16,6 +16,17 @@ pub(crate) fn of_all() -> String {
     )
 }
 
+pub(crate) const SETUP: &str = "\
+Examples:
+  {command} setup --onyxia https://datalab.example
+  {command} setup --issuer https://auth.example/realms/lab --client-id kubernetes \\
+      --server https://api.example:6443 --server-ca ca.pem --audience s3=minio
+  {command} setup --onyxia https://datalab.example --account bob   # beside one's own
+  {command} setup --print authentication-configuration --issuer … --client-id kubernetes
+
+Everything is checked before anything is written: that the issuer is one, that it would let the
+client log in, that the API server's certificate is trusted.";
+
 pub(crate) const GET_TOKEN: &str = "\
 kubectl runs this, as setup writes it into the kubeconfig. By hand:
   {command} get-token --issuer https://auth.example/realms/lab --client-id kubernetes | jq .status";

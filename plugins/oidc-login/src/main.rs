@@ -14,6 +14,7 @@ mod login;
 mod logout;
 mod person;
 mod refresh;
+mod setup;
 mod token;
 mod trust;
 mod warm;

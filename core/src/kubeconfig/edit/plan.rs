@@ -37,6 +37,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// The context that becomes the current one, and the one it takes the place of.
     pub current_context: Option<(String, Option<String>)>,
+    /// The current context afterwards, changed or not.
+    pub context: Option<String>,
     /// The file of the current context, and of entries that are new.
     pub file: PathBuf,
 }
@@ -232,6 +234,7 @@ impl Edit {
         }
         let plan = Plan {
             steps,
+            context: next.map(String::as_str).or(current).map(str::to_owned),
             current_context: next.map(|name| (name.clone(), current.map(str::to_owned))),
             file: default,
         };

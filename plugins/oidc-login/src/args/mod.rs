@@ -1,19 +1,25 @@
 //! The command line, and the way from it to the exit code.
 
 mod session;
+mod setup;
 
-use std::{ffi::OsString, future::Future, time::Duration};
+use std::{
+    ffi::{OsStr, OsString},
+    future::Future,
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use datalab_core::{
     cli::{self, DisplayName, OutputArgs, Parsed, Shell},
-    report::Failure,
+    report::{Failure, Kind, printable},
     words::Lifetime,
     world::World,
 };
 
-use self::session::FlowArgs;
 pub(crate) use self::session::SessionArgs;
+use self::{session::FlowArgs, setup::SetupArgs};
 use crate::{
     choice::Choice, desk::Desk, examples, exec_credential::Asked, get_token, login, logout, token,
     warm::reply::EXEC_INFO,
@@ -53,6 +59,9 @@ struct OidcLogin {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Write a kubeconfig whose user is this program, or print what administrators need for it
+    #[command(after_help = examples::SETUP)]
+    Setup(Box<SetupArgs>),
     /// Print a token for kubectl; what a kubeconfig runs
     #[command(after_help = examples::GET_TOKEN)]
     GetToken(GetTokenArgs),
@@ -154,6 +163,7 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
         arguments.first().map(OsString::as_os_str),
         FALLBACK_NAME,
     );
+    let argv0 = arguments.first().cloned();
     let mut arguments = arguments.to_vec();
     // A kubeconfig may name the bare tool.
     let by_kubectl = world.environment().get(EXEC_INFO).is_some();
@@ -172,6 +182,28 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
     let shell = Shell { world, format };
     let desk = || Desk::at(world, &name);
     match verb {
+        Verb::Setup(args) => {
+            let prints = args.prints();
+            let request = args.into_request();
+            let program = || own_path(world, argv0.as_deref());
+            if prints {
+                return print(&shell, async {
+                    crate::setup::print(world, &request, &program()?).await
+                });
+            }
+            shell.run(
+                cli::interruptible(async {
+                    let set_up = crate::setup::setup(world, &request, &program()?).await?;
+                    for warning in set_up.warnings() {
+                        world
+                            .streams()
+                            .talk(&format!("warning: {}", printable(warning)));
+                    }
+                    Ok(set_up)
+                }),
+                |_| None,
+            )
+        }
         Verb::GetToken(args) => print(&shell, async {
             let request = get_token::Request {
                 asked: Asked::read(world)?,
@@ -241,6 +273,15 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
             |_| None,
         ),
     }
+}
+
+/// What a kubeconfig is to run.
+fn own_path(world: &World, argv0: Option<&OsStr>) -> Result<PathBuf, Failure> {
+    world.own_path(argv0).map_err(|error| {
+        Failure::new(Kind::Failed, "it is not known where this program lies")
+            .caused_by(&error)
+            .state("nothing was written")
+    })
 }
 
 /// Runs a use case whose result is a secret: printed as it is, in one write, last.

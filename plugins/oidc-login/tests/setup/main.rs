@@ -1,0 +1,13 @@
+//! `setup` from outside: the program, against a provider that can misbehave and serves as platform
+//! and API server too.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+mod forms;
+mod platform;
+mod refusals;
+mod stage;
+mod writing;

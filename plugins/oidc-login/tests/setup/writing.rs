@@ -1,0 +1,163 @@
+//! What is written, and what is left alone.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::stage::{Stage, keep, kubectl};
+
+const OTHERS: &str = "\
+apiVersion: v1
+kind: Config
+clusters:
+- name: work
+  cluster:
+    server: https://work.example
+users:
+- name: me
+  user:
+    token: secret-of-mine
+contexts:
+- name: work
+  context:
+    cluster: work
+    user: me
+current-context: work
+";
+
+#[test]
+fn other_entries_and_the_current_context_stay() {
+    let stage = Stage::new();
+    stage.write_kubeconfig(OTHERS);
+    let run = stage.named(&["--name", "lab", "-n", "user-x"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    stage.keep("beside-others", &run);
+    let text = stage.kubeconfig().unwrap();
+    keep("beside-others-kubeconfig", &stage.redacted(&text));
+
+    let run = stage.named(&["--name", "lab", "--use-context"]);
+    assert_eq!(run.code, 0);
+    let text = stage.kubeconfig().unwrap();
+    assert!(text.contains("current-context: lab"), "{text}");
+    assert!(text.contains("namespace: user-x"), "{text}");
+}
+
+#[test]
+fn two_accounts_stand_side_by_side() {
+    const TEST: &str = "two accounts stand side by side";
+    let stage = Stage::new();
+    for account in ["alice", "bob"] {
+        let run = stage.named(&["--name", "lab", "--account", account]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+    if let Some(run) = kubectl(TEST, &stage, &["config", "get-contexts", "-o", "name"]) {
+        assert_eq!(run.stdout, "alice@lab\nbob@lab\n");
+    }
+    let known = stage.known_issuers().unwrap();
+    assert_eq!(known["issuers"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn an_entry_of_somebody_elses_is_replaced_only_when_told() {
+    let stage = Stage::new();
+    stage.write_kubeconfig(OTHERS);
+    let run = stage.named(&["--name", "work"]);
+    assert_eq!(run.code, 8);
+    stage.keep("conflict", &run);
+    assert_eq!(stage.kubeconfig().unwrap(), OTHERS);
+    assert_eq!(stage.known_issuers(), None);
+
+    // A user entry with a token in it, which would win over ours.
+    let mine = OTHERS
+        .replace("name: me", "name: lab")
+        .replace("user: me", "user: lab");
+    stage.write_kubeconfig(&mine);
+    let run = stage.named(&["--name", "lab"]);
+    assert_eq!(run.code, 8);
+    assert!(!run.stderr.contains("secret-of-mine"), "{}", run.stderr);
+    let run = stage.named(&["--name", "lab", "--yes"]);
+    assert_eq!(run.code, 0);
+    assert!(!run.stdout.contains("secret-of-mine"), "{}", run.stdout);
+    let text = stage.kubeconfig().unwrap();
+    assert!(!text.contains("secret-of-mine"), "{text}");
+    assert!(text.contains("name: work"), "{text}");
+}
+
+#[test]
+fn a_locked_kubeconfig_is_left_alone() {
+    let stage = Stage::new();
+    stage.write_kubeconfig(OTHERS);
+    fs::write(stage.path(".kube/config.lock"), "").unwrap();
+    let run = stage.named(&[]);
+    assert_eq!(run.code, 8);
+    let age = run.stderr.find("has been there for ").unwrap();
+    assert!(
+        run.stderr
+            .contains(&format!("rm {}", stage.path(".kube/config.lock").display()))
+    );
+    assert!(age > 0);
+    assert_eq!(stage.kubeconfig().unwrap(), OTHERS);
+}
+
+#[test]
+fn what_was_known_before_stays_known() {
+    let stage = Stage::new();
+    let first = stage.named(&["--audience", "s3=minio"]);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    let other = Stage::new();
+    let (issuer, ca) = (stage.provider.issuer(), stage.ca());
+    let (origin, other_ca) = (other.origin(), other.ca());
+    let run = stage.setup(&[
+        "--issuer",
+        &issuer,
+        "--client-id",
+        "kubernetes",
+        "--issuer-ca",
+        &ca,
+        "--server",
+        &origin,
+        "--server-ca",
+        &other_ca,
+        "--name",
+        "second",
+        "--audience",
+        "vault=vault",
+    ]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let known = stage.known_issuers().unwrap();
+    let entry = &known["issuers"][0];
+    assert_eq!(entry["servers"], json!([stage.origin(), origin]));
+    let names: Vec<_> = entry["audiences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|audience| audience["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["s3", "vault"]);
+}
+
+#[test]
+fn a_program_in_the_kubeconfigs_folder_is_warned_of() {
+    let stage = Stage::new();
+    fs::create_dir(stage.path(".kube")).unwrap();
+    let beside = stage.path(".kube/kubectl-datalab-oidc_login");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kubectl-datalab-oidc_login"), &beside).unwrap();
+    let words = stage.words(&["--name", "lab"]);
+    let output = std::process::Command::new(&beside)
+        .arg("setup")
+        .args(&words)
+        .env_clear()
+        .env("HOME", stage.home.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    keep(
+        "program-beside-kubeconfig",
+        &stage.redacted(&String::from_utf8(output.stderr).unwrap()),
+    );
+    let text = stage.kubeconfig().unwrap();
+    assert!(
+        text.contains(&format!("command: {}", beside.display())),
+        "{text}"
+    );
+}
