@@ -8,9 +8,10 @@ use std::time::Duration;
 use datalab_lab::tenant::{Database, Tenant};
 
 use super::{
-    Failure, Scene,
+    Failure,
     measure::{interleaved, timed},
     output,
+    share_db::Scene,
     table::Row,
 };
 

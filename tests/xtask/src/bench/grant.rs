@@ -11,9 +11,10 @@ use datalab_lab::tenant::{Database, Tenant};
 use serde_json::{Value, json};
 
 use super::{
-    Failure, Scene,
+    Failure,
     measure::{interleaved, timed},
     output,
+    share_db::Scene,
     table::Row,
 };
 

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::{
-    Failure, Scene,
+    Failure,
     measure::{interleaved, timed},
     table::Row,
 };
@@ -14,13 +14,13 @@ use super::{
 /// A start takes a millisecond: many make a steady median.
 const STARTS: usize = 400;
 
-pub(super) fn rows(scene: &Scene) -> Result<Vec<Row>, Failure> {
+pub(super) fn rows(program: &Path) -> Result<Vec<Row>, Failure> {
     let start = interleaved(
         STARTS,
-        || start(&scene.program, &["--help"]),
+        || start(program, &["--help"]),
         || start(Path::new("/bin/true"), &[]),
     )?;
-    let size = fs::metadata(&scene.program)?.len();
+    let size = fs::metadata(program)?.len();
     let megabytes = format!("{:.1} MB", size as f64 / 1e6);
     Ok(vec![
         Row {

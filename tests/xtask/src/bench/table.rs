@@ -24,9 +24,8 @@ pub(super) struct Row {
 }
 
 /// The table in Markdown.
-pub(super) fn markdown(rows: &[Row]) -> String {
-    let mut text =
-        "| what | share-db | peer | compared | target |\n|---|---|---|---|---|\n".to_owned();
+pub(super) fn markdown(tool: &str, rows: &[Row]) -> String {
+    let mut text = format!("| what | {tool} | peer | compared | target |\n|---|---|---|---|---|\n");
     for row in rows {
         let missed = if row.met { "" } else { ", missed" };
         // Writing to a String cannot fail.
@@ -83,6 +82,6 @@ mod tests {
             target: "≤ 10 MB",
             met: false,
         };
-        assert!(markdown(&[row]).contains("| ≤ 10 MB, missed |"));
+        assert!(markdown("tool", &[row]).contains("| ≤ 10 MB, missed |"));
     }
 }

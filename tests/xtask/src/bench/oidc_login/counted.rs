@@ -1,0 +1,66 @@
+//! What is counted at the provider: the requests of a refresh, and the logins of a cold start.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use datalab_lab::identity_provider::{Endpoint, IdentityProvider, Options};
+
+use super::{USER, at_once};
+use crate::bench::{Failure, output, table::Row};
+
+/// As many as a script with `xargs -P` starts.
+const COLD: usize = 20;
+
+pub(super) fn rows(program: &Path) -> Result<[Row; 2], Failure> {
+    let provider = IdentityProvider::start(Options::default())?;
+    let folder = tempfile::tempdir()?;
+    let issuer = provider.issuer();
+    let authority = provider.authority();
+    let command = |verb: &[&str]| {
+        let mut command = Command::new(program);
+        let browser = std::env::current_exe()
+            .map(|xtask| format!("{} browser", xtask.display()))
+            .unwrap_or_default();
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", folder.path())
+            .env("BROWSER", browser)
+            .env("DATALAB_BROWSER_USER", USER)
+            .env("DATALAB_BROWSER_PASSWORD", USER)
+            .env("DATALAB_BROWSER_CA", &authority)
+            .stdin(Stdio::null())
+            .args(verb)
+            .args(["--issuer", &issuer, "--client-id", "kubernetes"])
+            .arg("--issuer-ca")
+            .arg(&authority);
+        command
+    };
+    output(&mut command(&["login"]))?;
+    output(&mut command(&["logout"]))?;
+    let before = provider.logins();
+    at_once(COLD, || command(&["get-token"]))?;
+    let logins = provider.logins() - before;
+    provider.forget_requests();
+    output(&mut command(&["refresh", "--now"]))?;
+    let all = provider.requests().len();
+    let refreshes = provider.count(Endpoint::Refresh);
+    Ok([
+        Row {
+            what: "a refresh",
+            ours: format!("{all} requests, {refreshes} refreshes"),
+            peer: "-".to_owned(),
+            value: format!("{all}"),
+            target: "1 request",
+            met: all == 1 && refreshes == 1,
+        },
+        Row {
+            what: "20 cold starts at once",
+            ours: format!("{logins} logins"),
+            peer: "-".to_owned(),
+            value: format!("{logins}"),
+            target: "1 login",
+            met: logins == 1,
+        },
+    ])
+}
