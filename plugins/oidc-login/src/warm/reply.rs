@@ -23,7 +23,6 @@ use std::{
     env,
     ffi::OsString,
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    os::unix::ffi::OsStrExt as _,
     path::PathBuf,
     time::Duration,
 };
@@ -60,11 +59,11 @@ impl Question {
     fn new(arguments: impl Iterator<Item = OsString>, info: &OsString) -> Self {
         let mut bytes = Vec::with_capacity(info.len() + 256);
         for argument in arguments {
-            bytes.extend_from_slice(argument.as_bytes());
+            bytes.extend_from_slice(argument.as_encoded_bytes());
             bytes.push(0);
         }
         bytes.push(0);
-        bytes.extend_from_slice(info.as_bytes());
+        bytes.extend_from_slice(info.as_encoded_bytes());
         Self {
             // Of all clients only client-go asks again after a 401, and only its encoder ends the
             // document with a newline. Others ask several times for one client (kube does), which

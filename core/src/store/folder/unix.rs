@@ -16,11 +16,8 @@ use nix::{
     unistd::{UnlinkatFlags, geteuid, unlinkat},
 };
 
-use super::Error;
-use crate::world::World;
-
-/// The longest file that is read. A session with the tokens of five audiences has some 20 kB.
-const LONGEST: u64 = 256 << 10;
+use super::{LONGEST, unfinished};
+use crate::{store::Error, world::World};
 
 /// What others may do with a file or folder of ours: nothing.
 const OTHERS: u32 = 0o077;
@@ -178,11 +175,7 @@ impl Folder {
     /// [`Error`]; what was there before is there still.
     pub fn reserve(&self, name: &str, length: usize, world: &World) -> Result<Reserved<'_>, Error> {
         let path = self.path.join(name);
-        let mut random = [0; 8];
-        world
-            .fill_random(&mut random)
-            .map_err(|error| Error::io("write", &path, io::Error::other(error)))?;
-        let unfinished = format!(".{name}.{:016x}", u64::from_ne_bytes(random));
+        let unfinished = unfinished(name, &path, world)?;
         let flags =
             OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
@@ -272,7 +265,7 @@ impl Folder {
     }
 
     /// Opens a file to lock it, which is made if it is missing.
-    pub(super) fn lock_file(&self, name: &str) -> Result<File, Error> {
+    pub(in crate::store) fn lock_file(&self, name: &str) -> Result<File, Error> {
         let flags = OFlag::O_RDWR
             | OFlag::O_CREAT
             | OFlag::O_NOFOLLOW
