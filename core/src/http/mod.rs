@@ -1,7 +1,7 @@
 //! The suite's HTTP client: for identity providers, object storage, the platform's own pages.
 //!
 //! - [`Client`] sends a request once; [`Client::send_patiently`] again when that cannot hurt.
-//! - [`get`] makes the simplest request.
+//! - [`get`] and [`post_json`] make requests.
 //! - [`Answer`] is the whole answer, never longer than [`LIMIT`].
 //! - [`Error`] says what came between.
 //!
@@ -18,6 +18,8 @@ pub use client::{Client, LIMIT, Options};
 pub use error::Error;
 pub use patience::Patience;
 
+use crate::words::Secret;
+
 /// A request with its whole body.
 pub type Request = http::Request<Vec<u8>>;
 
@@ -29,6 +31,33 @@ pub fn get(url: &str) -> Result<Request, Error> {
     ::http::Request::get(url)
         .header(::http::header::ACCEPT, "application/json")
         .body(Vec::new())
+        .map_err(|_| Error::Address {
+            url: url.to_owned(),
+            reason: "it is no address",
+        })
+}
+
+/// A request that brings a JSON document, for the bearer of a token if there is one.
+///
+/// # Errors
+/// [`Error::Address`].
+pub fn post_json(
+    url: &str,
+    body: &serde_json::Value,
+    token: Option<&Secret<String>>,
+) -> Result<Request, Error> {
+    let mut request = ::http::Request::post(url)
+        .header(::http::header::ACCEPT, "application/json")
+        .header(::http::header::CONTENT_TYPE, "application/json");
+    if let Some(token) = token {
+        let value = format!("Bearer {}", token.expose());
+        if let Ok(mut value) = ::http::HeaderValue::from_str(&value) {
+            value.set_sensitive(true);
+            request = request.header(::http::header::AUTHORIZATION, value);
+        }
+    }
+    request
+        .body(body.to_string().into_bytes())
         .map_err(|_| Error::Address {
             url: url.to_owned(),
             reason: "it is no address",

@@ -51,3 +51,17 @@ pub(crate) const TOKEN: &str = "\
 Examples:
   {command} token --audience s3 > \"$XDG_RUNTIME_DIR/s3-token\"
   curl -H \"Authorization: Bearer $({command} token --audience vault)\" https://vault.example/v1/…";
+
+pub(crate) const WHOAMI: &str = "\
+Examples:
+  {command} whoami
+  {command} whoami --server          # and to the API server
+  {command} whoami -o jsonpath={.groups}";
+
+pub(crate) const DOCTOR: &str = "\
+Examples:
+  {command} doctor
+  {command} doctor --authentication-config /etc/kubernetes/authentication.yaml
+  {command} doctor --onyxia https://datalab.example
+
+What cannot be seen from here is called unseen. It exits with 1 if something is wrong.";

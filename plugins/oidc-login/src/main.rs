@@ -3,9 +3,11 @@
 //! What kubectl runs on each call is [`warm`]; everything else begins where that has no answer.
 //! `README.md` beside this crate has the tour, the reference of flags and the failure table.
 
+mod api_server;
 mod args;
 mod choice;
 mod desk;
+mod doctor;
 mod examples;
 mod exec_credential;
 mod get_token;
@@ -18,6 +20,7 @@ mod setup;
 mod token;
 mod trust;
 mod warm;
+mod whoami;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use super::{Record, pending::CoolDown, record::Secrets};
+use super::{Obtained, Record, pending::CoolDown, record::Secrets};
 use crate::{
     http,
     oidc::{Client, Error, Identity, Provider},
@@ -125,6 +125,18 @@ impl Session<'_> {
             Some(folder) => self.read_in(&folder),
             None => Ok(None),
         }
+    }
+
+    /// The session and its token as they are kept, good or not; nobody is asked for anything.
+    ///
+    /// # Errors
+    /// [`Error`]: what is kept is not safe to read, or cannot be opened.
+    pub fn kept(&self) -> Result<Option<Obtained>, Error> {
+        let Some(record) = self.read()? else {
+            return Ok(None);
+        };
+        let id_token = self.secrets(&record)?.id_token();
+        Ok(Some(Obtained { record, id_token }))
     }
 
     pub(super) fn read_in(&self, folder: &Folder) -> Result<Option<Record>, Error> {

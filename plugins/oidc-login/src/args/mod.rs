@@ -21,8 +21,8 @@ use datalab_core::{
 pub(crate) use self::session::SessionArgs;
 use self::{session::FlowArgs, setup::SetupArgs};
 use crate::{
-    choice::Choice, desk::Desk, examples, exec_credential::Asked, get_token, login, logout, token,
-    warm::reply::EXEC_INFO,
+    choice::Choice, desk::Desk, doctor, examples, exec_credential::Asked, get_token, login, logout,
+    token, warm::reply::EXEC_INFO,
 };
 
 /// How the command is spelled when nothing says otherwise.
@@ -73,11 +73,17 @@ enum Verb {
     Logout(LogoutArgs),
     /// List the sessions, with account, issuer and true end
     List,
+    /// Show who one is, by the token, and to the API server
+    #[command(after_help = examples::WHOAMI)]
+    Whoami(WhoamiArgs),
     /// Print a token of the same login for another service
     #[command(after_help = examples::TOKEN)]
     Token(TokenArgs),
     /// Exchange the token before its time, when groups have changed
     Refresh(RefreshArgs),
+    /// Say why an API server does not accept the token (401)
+    #[command(after_help = examples::DOCTOR)]
+    Doctor(DoctorArgs),
 }
 
 #[derive(Args, Debug)]
@@ -123,6 +129,30 @@ struct LogoutArgs {
     /// End all sessions
     #[arg(long, conflicts_with_all = ["issuer", "account", "kubeconfig", "context"])]
     all: bool,
+}
+
+#[derive(Args, Debug)]
+struct WhoamiArgs {
+    #[command(flatten)]
+    session: SessionArgs,
+    /// Ask the API server of the kubeconfig's context too
+    #[arg(long)]
+    server: bool,
+}
+
+#[derive(Args, Debug)]
+struct DoctorArgs {
+    #[command(flatten)]
+    session: SessionArgs,
+    /// What the API server is started with: its AuthenticationConfiguration
+    #[arg(long, value_name = "FILE", conflicts_with = "onyxia")]
+    authentication_config: Option<PathBuf>,
+    /// A platform that tells issuer and client
+    #[arg(long, value_name = "URL")]
+    onyxia: Option<String>,
+    /// Region of the platform, where it has several
+    #[arg(long, value_name = "ID", requires = "onyxia")]
+    region: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -248,6 +278,33 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
             logout::LogoutList::kind,
         ),
         Verb::List => shell.run(async { crate::list::list(&desk()?) }, |_| None),
+        Verb::Whoami(args) => shell.run(
+            cli::interruptible(async {
+                let desk = desk()?;
+                let choice = Choice::make(&args.session, &desk)?;
+                crate::whoami::whoami(&choice, &args.session, args.server, &desk).await
+            }),
+            |_| None,
+        ),
+        Verb::Doctor(args) => shell.run(
+            cli::interruptible(async {
+                let DoctorArgs {
+                    session,
+                    authentication_config,
+                    onyxia,
+                    region,
+                } = args;
+                let request = doctor::Request {
+                    authentication_config,
+                    onyxia,
+                    region,
+                };
+                let desk = desk()?;
+                let choice = Choice::make(&session, &desk)?;
+                doctor::doctor(&choice, &session, &request, &desk).await
+            }),
+            doctor::Diagnosis::kind,
+        ),
         Verb::Token(args) => print(&shell, async {
             let request = token::Request {
                 audience: args.audience,

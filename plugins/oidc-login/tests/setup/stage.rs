@@ -4,7 +4,8 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    time::Duration,
 };
 
 use datalab_lab::identity_provider::{
@@ -99,6 +100,50 @@ impl Stage {
         });
     }
 
+    /// The provider answers as an API server that is asked who somebody is.
+    pub(crate) fn server_says(&self, answer: Reply) {
+        let here = What::Answer(answer);
+        self.provider.arm([Fault::when(here, |seen| {
+            seen.path == "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+        })]);
+    }
+
+    /// A kubeconfig, and a session of alice's.
+    #[track_caller]
+    pub(crate) fn log_in(&self) {
+        let run = self.named(&["--name", "lab"]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let pages = self.path("pages");
+        let browser = self.path("bin/browser");
+        fs::write(
+            &browser,
+            "#!/bin/sh\nprintf '%s\\n' \"$1\" >>\"$HOME/pages\"\n",
+        )
+        .unwrap();
+        fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
+        let child = Command::new(self.program())
+            .args(["login", "--flow", "browser", "--login-timeout", "60s"])
+            .env_clear()
+            .env("HOME", self.home.path())
+            .env("PATH", "/usr/bin:/bin")
+            .env("BROWSER", &browser)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut page = None;
+        self.provider
+            .until("the browser is opened", Duration::from_secs(30), || {
+                let text = fs::read_to_string(&pages).unwrap_or_default();
+                page = text.strip_suffix('\n').map(str::to_owned);
+                page.is_some()
+            });
+        self.provider.browser().open(&page.unwrap()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{told}");
+    }
+
     /// Runs `setup` with these words.
     pub(crate) fn setup(&self, words: &[&str]) -> Run {
         self.run(&[&["setup"], words].concat())
@@ -179,6 +224,10 @@ impl Stage {
             .replace(&ca, "CA-FILE")
             .replace(self.home.path().to_str().unwrap(), "~")
             .replace(&self.provider.port().to_string(), "PORT")
+            .split('\n')
+            .map(without_times)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// Keeps a run as a snapshot: the exit code and both streams.
@@ -190,6 +239,24 @@ impl Stage {
         );
         keep(name, &self.redacted(&text));
     }
+}
+
+/// Times as `2026-11-21T16:00:00Z`, and the ids of keys.
+fn without_times(line: &str) -> String {
+    let is_time = |word: &str| {
+        let word = word.trim_matches(['"', ',']);
+        word.len() >= 20 && word.as_bytes()[4] == b'-' && word.contains('T') && word.ends_with('Z')
+    };
+    let mut words: Vec<_> = line
+        .split(' ')
+        .map(|word| if is_time(word) { "TIME" } else { word })
+        .collect();
+    if let Some(place) = words.windows(2).position(|pair| pair == ["signed", "with"])
+        && let Some(id) = words.get_mut(place + 2)
+    {
+        *id = "KEY";
+    }
+    words.join(" ")
 }
 
 #[track_caller]

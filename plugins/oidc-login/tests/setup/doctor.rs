@@ -1,0 +1,138 @@
+//! Why a token is not accepted.
+
+use std::fs;
+
+use datalab_lab::identity_provider::Reply;
+use serde_json::json;
+
+use crate::stage::Stage;
+
+/// What setup itself prints for the API server, changed by hand.
+fn configuration(stage: &Stage, from: &str, to: &str) -> String {
+    let issuer = stage.provider.issuer();
+    let run = stage.setup(&[
+        "--print",
+        "authentication-configuration",
+        "--issuer",
+        &issuer,
+        "--client-id",
+        "kubernetes",
+    ]);
+    assert!(run.stdout.contains(from), "{}", run.stdout);
+    let file = stage.path("authentication.yaml");
+    fs::write(&file, run.stdout.replace(from, to)).unwrap();
+    file.display().to_string()
+}
+
+#[test]
+fn all_is_well() {
+    let stage = Stage::new();
+    stage.log_in();
+    stage.server_says(Reply::json(
+        201,
+        &json!({"status": {"userInfo": {"username": "oidc-alice", "groups": ["oidc-datalab-users"]}}}),
+    ));
+    let file = configuration(&stage, "oidc-", "oidc-");
+    let run = stage.run(&["doctor", "--authentication-config", &file]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    stage.keep("doctor-well", &run);
+}
+
+#[test]
+fn without_the_servers_configuration_it_says_so() {
+    let stage = Stage::new();
+    stage.log_in();
+    stage.server_says(Reply::empty(401));
+    let run = stage.run(&["doctor"]);
+    assert_eq!(run.code, 1);
+    stage.keep("doctor-unseen", &run);
+}
+
+#[test]
+fn each_thing_that_does_not_fit_is_named() {
+    let stage = Stage::new();
+    stage.log_in();
+    stage.server_says(Reply::empty(401));
+    let issuer = stage.provider.issuer();
+    for (name, from, to) in [
+        ("doctor-audience", "- kubernetes", "- other-client"),
+        ("doctor-issuer", "realms/datalab", "realms/other"),
+        ("doctor-slash", issuer.as_str(), &format!("{issuer}/")),
+        (
+            "doctor-username",
+            "claim: preferred_username",
+            "claim: email",
+        ),
+        ("doctor-groups", "claim: groups", "claim: roles"),
+        (
+            "doctor-rule",
+            "  userValidationRules:",
+            "  claimValidationRules:\n  - claim: hd\n    requiredValue: example.org\n  userValidationRules:",
+        ),
+    ] {
+        let file = configuration(&stage, from, to);
+        let run = stage.run(&["doctor", "--authentication-config", &file]);
+        assert_eq!(run.code, 1, "{name}: {}", run.stdout);
+        stage.keep(name, &run);
+    }
+    let file = stage.path("other.yaml");
+    fs::write(&file, "kind: Pod\napiVersion: v1\n").unwrap();
+    let file = file.display().to_string();
+    let run = stage.run(&["doctor", "--authentication-config", &file]);
+    assert_eq!(run.code, 2);
+    stage.keep("doctor-other-file", &run);
+}
+
+#[test]
+fn the_older_form_of_the_file_is_understood() {
+    let stage = Stage::new();
+    stage.log_in();
+    let file = configuration(&stage, "k8s.io/v1", "k8s.io/v1beta1");
+    let run = stage.run(&["doctor", "--authentication-config", &file]);
+    assert!(run.stdout.contains("trusts the issuer"), "{}", run.stdout);
+}
+
+#[test]
+fn a_key_that_rolled_over_is_named() {
+    let stage = Stage::new();
+    stage.log_in();
+    stage.provider.roll_keys(false).unwrap();
+    let run = stage.run(&["doctor"]);
+    assert_eq!(run.code, 1);
+    stage.keep("doctor-key", &run);
+}
+
+#[test]
+fn a_clock_that_is_off_and_an_issuer_that_is_gone_are_named() {
+    let stage = Stage::new();
+    stage.log_in();
+    stage
+        .provider
+        .set(|settings| settings.clock_ahead_seconds = 300);
+    let run = stage.run(&["doctor"]);
+    assert!(
+        run.stdout.contains("s behind the issuer's"),
+        "{}",
+        run.stdout
+    );
+    stage.provider.stop();
+    let run = stage.run(&["doctor"]);
+    assert_eq!(run.code, 1);
+    stage.keep("doctor-issuer-gone", &run);
+}
+
+#[test]
+fn the_platform_says_what_it_expects() {
+    let stage = Stage::new();
+    stage.log_in();
+    stage.platform(Reply::json(
+        200,
+        &json!({"regions": [{"id": "paris", "services": {"k8sPublicEndpoint": {
+            "URL": stage.origin(),
+            "oidcConfiguration": {"issuerURI": stage.provider.issuer(), "clientID": "k8s"},
+        }}}]}),
+    ));
+    let run = stage.run(&["doctor", "--onyxia", &stage.origin()]);
+    assert_eq!(run.code, 1);
+    stage.keep("doctor-platform", &run);
+}
