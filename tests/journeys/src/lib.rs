@@ -1,4 +1,6 @@
-//! What stories, and `cargo xtask soak`, look with; the stories themselves are in `tests/`.
+//! What stories, `cargo xtask soak` and `cargo xtask bench` look with; the stories themselves are in
+//! `tests/`.
 
+pub mod logins;
 pub mod shares;
 pub mod transcript;

@@ -11,7 +11,7 @@ use regex::{Captures, Regex};
 const SUFFIX: &str = "story";
 
 /// What differs from run to run whatever the play, and what stands for it.
-const REPLACED: [(&str, &str); 11] = [
+const REPLACED: [(&str, &str); 14] = [
     // Where the stage's kubectl lies.
     (r"(?m)^\$ \S*/kubectl ", "$ kubectl "),
     // And the plugin under test.
@@ -29,7 +29,15 @@ const REPLACED: [(&str, &str); 11] = [
         r"\b\d+/\d+ nodes are available: \d+ node",
         "0/N nodes are available: N node",
     ),
+    // The only server of the lab's with this port.
+    (r"https://[\d.]+:8443\b", "https://keycloak"),
     (r"https://[\w.-]+:\d+", "https://api-server:6443"),
+    // What a login is told to be run by, and somebody's home.
+    (
+        r"\S*/kubectl-datalab-oidc_login\b",
+        "kubectl-datalab-oidc_login",
+    ),
+    (r#"[^\s"']*/datalab-laptop-\w+"#, "/home/me"),
     (r"\b(127\.0\.0\.1|localhost):\d+", "$1:PORT"),
     // A relay's Job, and its pod.
     (

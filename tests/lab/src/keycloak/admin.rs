@@ -106,8 +106,13 @@ impl Admin {
     #[track_caller]
     pub fn events(&self, kind: &str, user: &str) -> Vec<Value> {
         let user = self.user(user);
-        let events = self.get(&format!("events?type={kind}&user={user}&max={EVENTS}"));
-        events.as_array().cloned().unwrap_or_default()
+        let events = self.get(&format!("events?type={kind}&max={EVENTS}"));
+        // Where the session is gone only the token tells whose it was.
+        let is_hers = |event: &&Value| {
+            event["userId"] == user || event["details"]["refresh_token_sub"] == user
+        };
+        let events = events.as_array().into_iter().flatten();
+        events.filter(is_hers).cloned().collect()
     }
 
     /// Sets an attribute of a client, such as `access.token.lifespan` in seconds, for everybody: a story
@@ -131,6 +136,28 @@ impl Admin {
         }
         let (status, said) = self.call("POST", "clients", Some(&found));
         assert_eq!(status, 201, "{copy}: {said}");
+    }
+
+    /// Replaces the key that signs tokens, as after a theft: what the old one signed is worth nothing as
+    /// soon as somebody reads the new keys.
+    #[track_caller]
+    pub fn replace_signing_key(&self) {
+        let kind = "org.keycloak.keys.KeyProvider";
+        let providers = self.get(&format!("components?type={kind}"));
+        let new = json!({
+            "name": "signing",
+            "providerId": "rsa-generated",
+            "providerType": kind,
+            "config": { "priority": ["200"], "keyUse": ["SIG"], "algorithm": ["RS256"], "keySize": ["2048"] },
+        });
+        let (status, said) = self.call("POST", "components", Some(&new));
+        assert_eq!(status, 201, "a new key: {said}");
+        let providers = providers.as_array().into_iter().flatten();
+        for old in providers.filter(|provider| provider["providerId"] == "rsa-generated") {
+            let path = format!("components/{}", text(&old["id"]));
+            let (status, said) = self.call("DELETE", &path, None);
+            assert_eq!(status, 204, "the old key: {said}");
+        }
     }
 
     /// What Keycloak says at a path below `/admin/realms/REALM/`.

@@ -5,7 +5,7 @@
 //! namespaces, and so ends with the lab. Its address is the lab's own, under which this machine, the API
 //! server and pods reach it alike: one issuer URL for all of them.
 //!
-//! Both realms have the users `alice` (groups `datalab-users`, `datalab-admins`) and `bob`
+//! All realms have the users `alice` (groups `datalab-users`, `datalab-admins`) and `bob`
 //! (`datalab-users`), whose passwords are their names, and these clients:
 //!
 //! | client | what it is for |
@@ -50,6 +50,10 @@ pub const REALM: &str = "datalab";
 
 /// The realm in which a refresh token is used once.
 pub const STRICT_REALM: &str = "datalab-strict";
+
+/// A realm like the first, whose keys a story replaces: all tokens that were signed before are worth
+/// nothing, so that nobody else uses it.
+pub const ROLLOVER_REALM: &str = "datalab-rollover";
 
 /// Keycloak's port, in the lab's own network.
 const PORT: u16 = 8443;

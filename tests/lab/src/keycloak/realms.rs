@@ -4,14 +4,14 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Map, Value, json};
 
-use super::{REALM, STRICT_REALM, issuer};
+use super::{REALM, ROLLOVER_REALM, STRICT_REALM, issuer};
 
 const DATALAB: &str = include_str!("../../manifests/keycloak/datalab.json");
 const DATALAB_STRICT: &str = include_str!("../../manifests/keycloak/datalab-strict.json");
 
 /// What the API server puts before the names of a realm's users and groups, so that those of two realms
 /// never meet. The first is Onyxia's own.
-pub(crate) const TRUSTED: [Realm; 2] = [
+pub(crate) const TRUSTED: [Realm; 3] = [
     Realm {
         name: REALM,
         prefix: "oidc-",
@@ -19,6 +19,10 @@ pub(crate) const TRUSTED: [Realm; 2] = [
     Realm {
         name: STRICT_REALM,
         prefix: "strict-",
+    },
+    Realm {
+        name: ROLLOVER_REALM,
+        prefix: "rollover-",
     },
 ];
 
@@ -78,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_strict_realm_is_the_other_one_but_for_its_file() {
-        let [realm, strict] = TRUSTED.map(|realm| realm.representation().unwrap());
+        let [realm, strict, _] = TRUSTED.map(|realm| realm.representation().unwrap());
         assert_eq!(realm["realm"], REALM);
         assert_eq!(strict["realm"], STRICT_REALM);
         assert_eq!(strict["revokeRefreshToken"], true);

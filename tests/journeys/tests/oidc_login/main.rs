@@ -1,0 +1,9 @@
+//! `kubectl datalab oidc-login` on the lab: Keycloak's real pages, the API server that trusts it, kubectl,
+//! helm and a kube-based program.
+
+mod audiences;
+mod programs;
+mod refused;
+mod rotation;
+mod scene;
+mod story;

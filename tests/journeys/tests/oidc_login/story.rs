@@ -1,0 +1,149 @@
+//! The first commands of two users at one issuer, until one of them logs out.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::Command;
+
+use datalab_journeys::transcript::Transcript;
+use datalab_lab::keycloak::REALM;
+use datalab_lab::tenant::Stage;
+use regex::Regex;
+
+use crate::scene::{NOTHING_THERE, Scene};
+
+#[test]
+fn the_first_command_logs_in_and_the_group_decides() {
+    let Some(stage) = Stage::required_lab("the first command logs in and the group decides") else {
+        return;
+    };
+    let scene = Scene::new(&stage, REALM, "oidc-");
+    let transcript = Transcript::of(&scene.play, "oidc_login");
+    let (alice, bob) = (scene.member("alice"), scene.stranger("bob"));
+    let namespace = scene.team.namespace();
+    let mut laptop = scene.bare_laptop(&alice);
+    laptop
+        .set_up("kubernetes", namespace, &["--name", "lab"])
+        .ok();
+
+    // kubectl itself brings alice to Keycloak's page; the second command does not.
+    let first = laptop.kubectl(&["get", "pods"]);
+    transcript.keep("first-command", &first);
+    assert!(first.stderr().contains(NOTHING_THERE), "{first}");
+    first.ok();
+    laptop.kubectl(&["get", "pods"]).ok();
+    assert_eq!((laptop.typed(), scene.admin.count("LOGIN", &alice)), (1, 1));
+    let said = laptop.kubectl(&["get", "secrets"]).fails_with(1);
+    assert!(said.contains("cannot list resource"), "{said}");
+
+    // Bob, at the same machine and the same issuer, is himself.
+    laptop.sit_down(&bob);
+    let account = ["--name", "lab", "--account", &bob];
+    laptop.set_up("kubernetes", namespace, &account).ok();
+    let bobs = format!("{bob}@lab");
+    let said = laptop.kubectl(&["--context", &bobs, "get", "pods"]);
+    let said = said.fails_with(1);
+    assert!(
+        said.contains(&format!("User \"oidc-{bob}\" cannot list resource")),
+        "{said}"
+    );
+    let whoami = [
+        "auth",
+        "whoami",
+        "--output=jsonpath={.status.userInfo.username}",
+    ];
+    assert_eq!(laptop.kubectl(&whoami).ok(), format!("oidc-{alice}"));
+    assert_eq!((laptop.typed(), scene.admin.count("LOGIN", &bob)), (2, 1));
+    let sessions = laptop.tool(&["list"]).ok();
+    assert!(
+        sessions.contains(&alice) && sessions.contains(&bob),
+        "{sessions}"
+    );
+
+    // A thief's copy of alice's files is good for nothing once she has logged out.
+    let thief = scene.bare_laptop(&alice).headless();
+    copy(laptop.home(), thief.home());
+    let refresh = ["refresh", "--now", "--context", "lab"];
+    thief.tool(&refresh).ok();
+    let out = laptop.tool(&["logout", "--context", "lab"]);
+    transcript.keep("logout", &out);
+    out.ok();
+    let patience = ["--login-timeout", "2s"];
+    let said = thief.tool(&[&refresh[..], &patience].concat());
+    assert!(!said.succeeded(), "{said}");
+    assert!(said.stderr().contains("a new login is needed"), "{said}");
+    let errors = scene.admin.events("REFRESH_TOKEN_ERROR", &alice);
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert_eq!(errors[0]["error"], "invalid_token");
+
+    // Bob's session is another one.
+    let said = laptop.kubectl(&["--context", &bobs, "auth", "whoami"]);
+    assert!(said.stdout().contains(&bob), "{said}");
+    assert_eq!(laptop.typed(), 2);
+}
+
+#[test]
+fn a_machine_without_a_browser_shows_a_code() {
+    let Some(stage) = Stage::required_lab("a machine without a browser shows a code") else {
+        return;
+    };
+    let scene = Scene::new(&stage, REALM, "oidc-");
+    let alice = scene.member("alice");
+    let laptop = scene.bare_laptop(&alice).headless();
+    // Its polls are each second; Keycloak's own default is 5 s.
+    let namespace = scene.team.namespace();
+    laptop.set_up("kubernetes-short", namespace, &[]).ok();
+
+    // Where no terminal is, nobody could read a code: kubectl fails, and says what to do.
+    let said = laptop.kubectl(&["get", "pods"]);
+    let said = said.fails_with(1);
+    let login = "try: kubectl datalab oidc-login login --issuer";
+    assert!(said.contains(login), "{said}");
+    assert_eq!(scene.admin.count("LOGIN", &alice), 0);
+
+    let line = [
+        "script",
+        "--quiet",
+        "--return",
+        "--command",
+        "kubectl get pods",
+        "/dev/null",
+    ];
+    let mut kubectl = laptop.program(line).spawn();
+    let screen = kubectl.stdout.take().expect("because stdout is piped");
+    let page =
+        Regex::new(r"https://\S+/device\?user_code=[A-Z-]+").expect("because it is a constant");
+    let mut shown = String::new();
+    let mut is_opened = false;
+    for line in BufReader::new(screen).lines() {
+        let line = line.expect("because a terminal shows text");
+        shown.push_str(&line);
+        shown.push('\n');
+        if let Some(page) = page.find(&line)
+            && !is_opened
+        {
+            let visit = laptop.telephone().visit(page.as_str());
+            visit.expect("because the page can be filled in");
+            is_opened = true;
+        }
+    }
+    let status = kubectl.wait().expect("because kubectl is ours");
+    assert!(status.success() && is_opened, "{shown}");
+    assert!(shown.contains(NOTHING_THERE), "{shown}");
+    assert!(shown.contains('█'), "no picture for a telephone: {shown}");
+    laptop.kubectl(&["get", "pods"]).ok();
+    assert_eq!(scene.admin.count("LOGIN", &alice), 1);
+}
+
+/// Everything in a folder, with modes and owners.
+#[track_caller]
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("because the home is ours") {
+        let entry = entry.expect("because the home is ours").path();
+        let copied = Command::new("cp")
+            .arg("--archive")
+            .args([&entry, to])
+            .status();
+        assert!(copied.is_ok_and(|status| status.success()), "{entry:?}");
+    }
+}
