@@ -5,11 +5,11 @@ use datalab_core::cli;
 pub(crate) fn of_all() -> String {
     format!(
         "Examples:
-  {{command}} setup --onyxia https://datalab.example   # kubectl logs in through the platform
-  kubectl get pods                                     # logs in when it must, else nobody notices
-  {{command}} list                                     # who is logged in, where, until when
-  {{command}} token --audience s3 | some-tool          # the same login, for another service
-  {{command}} logout                                   # here and at the issuer
+  {{command}} setup --onyxia https://datalab.example  # writes the kubeconfig
+  kubectl get pods                                                   # logs in when it must
+  {{command}} list                                    # who, where, until when
+  {{command}} token --audience s3                     # for another service
+  {{command}} logout                                  # here and at the issuer
 
 {}",
         cli::EXIT_CODES
@@ -19,17 +19,16 @@ pub(crate) fn of_all() -> String {
 pub(crate) const SETUP: &str = "\
 Examples:
   {command} setup --onyxia https://datalab.example
-  {command} setup --issuer https://auth.example/realms/lab --client-id kubernetes \\
-      --server https://api.example:6443 --server-ca ca.pem --audience s3=minio
-  {command} setup --onyxia https://datalab.example --account bob   # beside one's own
-  {command} setup --print authentication-configuration --issuer … --client-id kubernetes
+  {command} setup --onyxia https://datalab.example --account bob
+  {command} setup --issuer URL --client-id ID --server URL --server-ca ca.pem
+  {command} setup --print kuberc
 
 Everything is checked before anything is written: that the issuer is one, that it would let the
 client log in, that the API server's certificate is trusted.";
 
 pub(crate) const GET_TOKEN: &str = "\
 kubectl runs this, as setup writes it into the kubeconfig. By hand:
-  {command} get-token --issuer https://auth.example/realms/lab --client-id kubernetes | jq .status";
+  {command} get-token --issuer URL --client-id ID | jq .status";
 
 pub(crate) const LOGIN: &str = "\
 Examples:
@@ -50,7 +49,7 @@ What was kept here is gone in any case. A token that was handed out holds until 
 pub(crate) const TOKEN: &str = "\
 Examples:
   {command} token --audience s3 > \"$XDG_RUNTIME_DIR/s3-token\"
-  curl -H \"Authorization: Bearer $({command} token --audience vault)\" https://vault.example/v1/…";
+  {command} token --audience vault | vault write auth/jwt/login jwt=-";
 
 pub(crate) const WHOAMI: &str = "\
 Examples:

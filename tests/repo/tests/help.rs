@@ -7,11 +7,43 @@ use std::{
     process::{Command, Output},
 };
 
-/// The program as it lies on PATH, and the link that krew makes to it.
-const FROM_PATH: (&str, &str) = ("kubectl-datalab-share_db", "kubectl datalab share-db");
-const FROM_KREW: (&str, &str) = ("kubectl-datalab_share_db", "kubectl datalab-share-db");
+/// A tool, with its verbs; those that stand first have examples.
+struct Tool {
+    name: &'static str,
+    /// The program as it lies on PATH, and how it is called.
+    from_path: (&'static str, &'static str),
+    /// The link that krew makes to it, and how that is called.
+    from_krew: (&'static str, &'static str),
+    verbs: &'static [&'static str],
+    with_examples: usize,
+}
 
-const VERBS: [&str; 4] = ["grant", "list", "revoke", "connect"];
+const TOOLS: [Tool; 2] = [
+    Tool {
+        name: "share-db",
+        from_path: ("kubectl-datalab-share_db", "kubectl datalab share-db"),
+        from_krew: ("kubectl-datalab_share_db", "kubectl datalab-share-db"),
+        verbs: &["grant", "list", "revoke", "connect"],
+        with_examples: 4,
+    },
+    Tool {
+        name: "oidc-login",
+        from_path: ("kubectl-datalab-oidc_login", "kubectl datalab oidc-login"),
+        from_krew: ("kubectl-datalab_oidc_login", "kubectl datalab-oidc-login"),
+        verbs: &[
+            "setup",
+            "login",
+            "logout",
+            "whoami",
+            "token",
+            "doctor",
+            "get-token",
+            "list",
+            "refresh",
+        ],
+        with_examples: 6,
+    },
+];
 
 /// Both spellings, in a folder of their own; `None` when the program is not built.
 struct Spellings {
@@ -20,17 +52,18 @@ struct Spellings {
 
 impl Spellings {
     #[track_caller]
-    fn required(test: &str) -> Option<Self> {
+    fn required(tool: &Tool, test: &str) -> Option<Self> {
         let built = std::env::var_os("DATALAB_BIN").map_or_else(
             || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/debug"),
             PathBuf::from,
         );
-        let Ok(program) = fs::canonicalize(built.join(FROM_PATH.0)) else {
-            datalab_lab::skip(test, "cargo build --package kubectl-datalab-share-db");
+        let Ok(program) = fs::canonicalize(built.join(tool.from_path.0)) else {
+            let package = format!("cargo build --package kubectl-datalab-{}", tool.name);
+            datalab_lab::skip(&format!("{test} of {}", tool.name), &package);
             return None;
         };
         let folder = tempfile::tempdir().expect("because a folder for temporary files can be made");
-        for (file, _) in [FROM_PATH, FROM_KREW] {
+        for (file, _) in [tool.from_path, tool.from_krew] {
             symlink(&program, folder.path().join(file)).expect("because the folder is new");
         }
         Some(Self { folder })
@@ -57,97 +90,110 @@ impl Spellings {
     }
 }
 
+/// For each tool that is built.
+#[track_caller]
+fn each(test: &str, mut look: impl FnMut(&Tool, &Spellings)) {
+    for tool in &TOOLS {
+        if let Some(spellings) = Spellings::required(tool, test) {
+            look(tool, &spellings);
+        }
+    }
+}
+
 #[test]
 fn pages() {
-    let Some(spellings) = Spellings::required("help pages") else {
-        return;
-    };
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     let _bound = settings.bind_to_scope();
-    insta::assert_snapshot!("share-db", spellings.page(FROM_PATH.0, &["--help"]));
-    for verb in VERBS {
-        insta::assert_snapshot!(
-            format!("share-db-{verb}"),
-            spellings.page(FROM_PATH.0, &[verb, "--help"])
-        );
-    }
+    each("help pages", |tool, spellings| {
+        let file = tool.from_path.0;
+        insta::assert_snapshot!(tool.name, spellings.page(file, &["--help"]));
+        for verb in tool.verbs {
+            insta::assert_snapshot!(
+                format!("{}-{verb}", tool.name),
+                spellings.page(file, &[verb, "--help"])
+            );
+        }
+    });
 }
 
 /// The spelling is the only thing that krew's link changes, apart from where lines end.
 #[test]
 fn krew_changes_the_spelling_only() {
-    let Some(spellings) = Spellings::required("help pages as krew links them") else {
-        return;
-    };
     let words = |text: &str| {
         text.split_whitespace()
             .map(str::to_owned)
             .collect::<Vec<_>>()
     };
-    let mut lines = vec![vec!["--help"], vec!["-h"], vec!["help"], vec!["--version"]];
-    lines.extend(VERBS.map(|verb| vec![verb, "--help"]));
-    lines.extend(VERBS.map(|verb| vec!["help", verb]));
-    for line in &lines {
-        let plain = spellings.page(FROM_PATH.0, line);
-        let krew = spellings.page(FROM_KREW.0, line);
-        assert!(
-            plain.contains(FROM_PATH.1) && !plain.contains(FROM_KREW.1),
-            "{plain}"
-        );
-        assert!(
-            krew.contains(FROM_KREW.1) && !krew.contains(FROM_PATH.1),
-            "{krew}"
-        );
-        assert_eq!(
-            words(&plain.replace(FROM_PATH.1, FROM_KREW.1)),
-            words(&krew),
-            "{line:?}"
-        );
-        for page in [plain, krew] {
+    each("help pages as krew links them", |tool, spellings| {
+        let ((path, by_path), (krew, by_krew)) = (tool.from_path, tool.from_krew);
+        let mut lines = vec![vec!["--help"], vec!["-h"], vec!["help"], vec!["--version"]];
+        lines.extend(tool.verbs.iter().map(|verb| vec![*verb, "--help"]));
+        lines.extend(tool.verbs.iter().map(|verb| vec!["help", *verb]));
+        for line in &lines {
+            let plain = spellings.page(path, line);
+            let linked = spellings.page(krew, line);
             assert!(
-                !page.contains("share_db") && !page.contains("{command}"),
-                "{page}"
+                plain.contains(by_path) && !plain.contains(by_krew),
+                "{plain}"
             );
+            assert!(
+                linked.contains(by_krew) && !linked.contains(by_path),
+                "{linked}"
+            );
+            assert_eq!(
+                words(&plain.replace(by_path, by_krew)),
+                words(&linked),
+                "{line:?}"
+            );
+            let underscored = tool.name.replace('-', "_");
+            for page in [plain, linked] {
+                assert!(
+                    !page.contains(&underscored) && !page.contains("{command}"),
+                    "{page}"
+                );
+            }
         }
-    }
+    });
 }
 
 /// A page that does not fit is wrapped in the middle of a command.
 #[test]
 fn examples_fit_a_screen() {
-    let Some(spellings) = Spellings::required("help pages on a screen") else {
-        return;
-    };
-    let lines = VERBS.map(|verb| vec![verb, "--help"]);
-    for line in lines.into_iter().chain([vec!["--help"]]) {
-        let page = spellings.page(FROM_KREW.0, &line);
-        let examples: Vec<&str> = page
-            .lines()
-            .skip_while(|line| *line != "Examples:")
-            .skip(1)
-            .take_while(|line| !line.is_empty())
-            .collect();
-        assert!(examples.len() > 2, "no examples in {page}");
-        for example in examples {
-            assert!(example.contains(FROM_KREW.1), "wrapped: {example}");
+    each("help pages on a screen", |tool, spellings| {
+        let (krew, by_krew) = tool.from_krew;
+        let verbs = &tool.verbs[..tool.with_examples];
+        let lines = verbs.iter().map(|verb| vec![*verb, "--help"]);
+        for line in lines.chain([vec!["--help"]]) {
+            let page = spellings.page(krew, &line);
+            let examples: Vec<&str> = page
+                .lines()
+                .skip_while(|line| *line != "Examples:")
+                .skip(1)
+                .take_while(|line| !line.is_empty())
+                .collect();
+            assert!(examples.len() > 1, "no examples in {page}");
+            for example in examples {
+                // What the tool is for, and what its output goes to.
+                let is_whole = example.contains(by_krew) || example.starts_with("  kubectl get ");
+                assert!(is_whole, "wrapped: {example}");
+            }
         }
-    }
+    });
 }
 
 /// A command line that says nothing is answered with the whole page, and is an error.
 #[test]
 fn nothing_said_is_a_usage_error() {
-    let Some(spellings) = Spellings::required("help when nothing is said") else {
-        return;
-    };
-    let output = spellings.run(FROM_PATH.0, &[]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(output.stdout.is_empty());
-    let page = spellings.page(FROM_PATH.0, &["--help"]);
-    assert_eq!(
-        String::from_utf8_lossy(&output.stderr).trim_end(),
-        page.trim_end()
-    );
+    each("help when nothing is said", |tool, spellings| {
+        let output = spellings.run(tool.from_path.0, &[]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(output.stdout.is_empty());
+        let page = spellings.page(tool.from_path.0, &["--help"]);
+        assert_eq!(
+            String::from_utf8_lossy(&output.stderr).trim_end(),
+            page.trim_end()
+        );
+    });
 }
