@@ -1,7 +1,9 @@
 //! `kubectl datalab oidc-login` on the lab: Keycloak's real pages, the API server that trusts it, kubectl,
 //! helm and a kube-based program.
 
+mod api_server;
 mod audiences;
+mod forms;
 mod programs;
 mod refused;
 mod rotation;

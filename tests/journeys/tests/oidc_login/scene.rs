@@ -2,6 +2,7 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use datalab_journeys::logins::Laptop;
+use datalab_lab::https::Request;
 use datalab_lab::keycloak::{Admin, Keycloak};
 use datalab_lab::tenant::{Play, Stage, Tenant};
 use serde_json::Value;
@@ -41,6 +42,11 @@ impl Scene {
         }
     }
 
+    /// The team's group, as the realm calls it.
+    pub(crate) fn group(&self) -> &str {
+        &self.group
+    }
+
     /// A user who is in the team, by her full name.
     #[track_caller]
     pub(crate) fn member(&self, plain: &str) -> String {
@@ -55,6 +61,15 @@ impl Scene {
         let user = self.play.name(plain);
         self.admin.create_user(&user, &[]);
         user
+    }
+
+    /// What Keycloak answers to a form.
+    #[track_caller]
+    pub(crate) fn post(&self, url: &str, form: &[(&str, &str)]) -> String {
+        let request = Request::form(url, form.iter().copied());
+        let request = request.expect("because the URL is one of https");
+        let answer = self.keycloak.client().send(&request);
+        answer.expect("because a Keycloak that runs answers").text()
     }
 
     /// A machine of this user's, where kubectl is set up with this client.
