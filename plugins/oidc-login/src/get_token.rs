@@ -116,9 +116,23 @@ pub(crate) fn explain(
         | Error::LoginElsewhere { .. } => Some(login),
         Error::OtherAccount { .. } => Some(format!("{login} --prompt login")),
         Error::NoWay { .. } => Some(format!("{login} --flow device")),
+        // RFC 6749, section 5.2: this client may not use this grant; there is another one.
+        Error::Refused { code, .. } if code == "unauthorized_client" => {
+            Some(format!("{login} --flow browser"))
+        }
+        Error::Refused { code, .. } if code == "invalid_client" => Some(format!(
+            "{} setup --print keycloak-client --issuer {} --client-id {}",
+            desk.name, identity.issuer, identity.client_id
+        )),
         _ => None,
     };
-    let failure = Failure::from(error);
+    let is_unknown = matches!(&error, Error::Refused { code, .. } if code == "invalid_client");
+    let mut failure = Failure::from(error);
+    if is_unknown {
+        failure = failure.detail(
+            "the client's id is misspelt, or nobody has registered it: an administrator does",
+        );
+    }
     match next {
         Some(command) => failure.next(command),
         None => failure,

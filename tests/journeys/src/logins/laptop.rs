@@ -145,14 +145,15 @@ impl Laptop {
         log.unwrap_or_default().lines().count()
     }
 
-    /// Her telephone, for pages that another device has to open.
+    /// Her telephone, for pages that another device has to open; on it she `denies` what is asked for, or
+    /// says yes.
     #[must_use]
     #[track_caller]
-    pub fn telephone(&self) -> Browser {
+    pub fn telephone(&self, denies: bool) -> Browser {
         let person = Person {
             user: self.user.clone(),
             password: self.user.clone(),
-            denies: false,
+            denies,
         };
         let browser = Browser::new(person, self.keycloak.certificate_authority());
         browser.expect("because the lab's authority can be read")

@@ -1,14 +1,12 @@
 //! The first commands of two users at one issuer, until one of them logs out.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Command;
 
 use datalab_journeys::transcript::Transcript;
 use datalab_lab::keycloak::REALM;
 use datalab_lab::tenant::Stage;
-use regex::Regex;
 
 use crate::scene::{NOTHING_THERE, Scene};
 
@@ -80,59 +78,6 @@ fn the_first_command_logs_in_and_the_group_decides() {
     let said = laptop.kubectl(&["--context", &bobs, "auth", "whoami"]);
     assert!(said.stdout().contains(&bob), "{said}");
     assert_eq!(laptop.typed(), 2);
-}
-
-#[test]
-fn a_machine_without_a_browser_shows_a_code() {
-    let Some(stage) = Stage::required_lab("a machine without a browser shows a code") else {
-        return;
-    };
-    let scene = Scene::new(&stage, REALM, "oidc-");
-    let alice = scene.member("alice");
-    let laptop = scene.bare_laptop(&alice).headless();
-    // Its polls are each second; Keycloak's own default is 5 s.
-    let namespace = scene.team.namespace();
-    laptop.set_up("kubernetes-short", namespace, &[]).ok();
-
-    // Where no terminal is, nobody could read a code: kubectl fails, and says what to do.
-    let said = laptop.kubectl(&["get", "pods"]);
-    let said = said.fails_with(1);
-    let login = "try: kubectl datalab oidc-login login --issuer";
-    assert!(said.contains(login), "{said}");
-    assert_eq!(scene.admin.count("LOGIN", &alice), 0);
-
-    let line = [
-        "script",
-        "--quiet",
-        "--return",
-        "--command",
-        "kubectl get pods",
-        "/dev/null",
-    ];
-    let mut kubectl = laptop.program(line).spawn();
-    let screen = kubectl.stdout.take().expect("because stdout is piped");
-    let page =
-        Regex::new(r"https://\S+/device\?user_code=[A-Z-]+").expect("because it is a constant");
-    let mut shown = String::new();
-    let mut is_opened = false;
-    for line in BufReader::new(screen).lines() {
-        let line = line.expect("because a terminal shows text");
-        shown.push_str(&line);
-        shown.push('\n');
-        if let Some(page) = page.find(&line)
-            && !is_opened
-        {
-            let visit = laptop.telephone().visit(page.as_str());
-            visit.expect("because the page can be filled in");
-            is_opened = true;
-        }
-    }
-    let status = kubectl.wait().expect("because kubectl is ours");
-    assert!(status.success() && is_opened, "{shown}");
-    assert!(shown.contains(NOTHING_THERE), "{shown}");
-    assert!(shown.contains('█'), "no picture for a telephone: {shown}");
-    laptop.kubectl(&["get", "pods"]).ok();
-    assert_eq!(scene.admin.count("LOGIN", &alice), 1);
 }
 
 /// Everything in a folder, with modes and owners.

@@ -20,6 +20,9 @@ const VERSION: &str = "26.7.2";
 /// What Maven knows it as.
 const ARTIFACT: &str = "org.keycloak:keycloak-quarkus-dist";
 
+/// What copies it, of a version that is always the same.
+const MAVEN_GOAL: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.9.0:copy";
+
 /// Of the archive: it says what is in the cache, wherever Maven took it from.
 const SHA256: &str = "4f3ce3b797a9d98998b7f1a6bd5d2b9832100faea66c48988713a9b23eda5c44";
 
@@ -155,7 +158,7 @@ fn fetch(folder: &Path) -> Result<(), Error> {
     let mut output = std::ffi::OsString::from("-DoutputDirectory=");
     output.push(folder);
     run(bound("mvn")
-        .args(["--batch-mode", "--quiet", "dependency:copy"])
+        .args(["--batch-mode", "--quiet", MAVEN_GOAL])
         .arg(artifact)
         .arg(output)
         // No project of the current folder's is meant.

@@ -23,7 +23,7 @@ fn two_cycles_leave_nothing_behind() {
     let Some(stand) = Stand::required("two_cycles_leave_nothing_behind") else {
         return;
     };
-    for _ in 0..2 {
+    for has_keycloak in [false, true] {
         let said = stand.succeeds(&["up", "--name", "cycle"]);
         assert!(said.contains("lab cycle is up after"), "{said}");
         let said = stand.succeeds(&["up", "--name", "cycle"]);
@@ -39,6 +39,13 @@ fn two_cycles_leave_nothing_behind() {
         let lab = stand.lab("cycle");
         assert_eq!(lab.kubectl(&["get", "nodes", "-o=name"]).trim(), "node/lab");
         lab.assert_seen();
+        if has_keycloak {
+            // What comes on demand ends with the lab too, and is not started twice.
+            let said = stand.succeeds(&["keycloak", "--name", "cycle"]);
+            assert!(said.contains("start Keycloak"), "{said}");
+            let said = stand.succeeds(&["keycloak", "--name", "cycle"]);
+            assert!(!said.contains("start Keycloak"), "{said}");
+        }
 
         stand.succeeds(&["down", "--name", "cycle"]);
         lab.assert_gone();
