@@ -97,7 +97,8 @@ impl Choice {
             None => only_client(issuer, desk)?,
         };
         let known = desk.known.find(issuer, &client_id);
-        let mut authorities: Vec<_> = args.issuer_ca.iter().cloned().collect();
+        let absolute = |file: &PathBuf| std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        let mut authorities: Vec<_> = args.issuer_ca.iter().map(absolute).collect();
         if authorities.is_empty() {
             authorities.extend(known.and_then(|known| known.certificate_authority.clone()));
         }

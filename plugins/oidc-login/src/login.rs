@@ -14,7 +14,7 @@ use crate::{
     desk::Desk,
     get_token::explain,
     person::{Flow, Terminal},
-    trust,
+    trust::{self, Destination},
 };
 
 /// How to log in.
@@ -26,6 +26,8 @@ pub(crate) struct Request {
     pub(crate) shows_only: bool,
     /// Whether the provider asks for a password in any case, and an existing session is left.
     pub(crate) anew: bool,
+    /// Whether the command line names the issuer.
+    pub(crate) names_issuer: bool,
     /// Whether kubeconfigs that do not name their server get tokens.
     pub(crate) any_server: bool,
 }
@@ -119,7 +121,15 @@ pub(crate) async fn login(
     desk: &Desk<'_>,
 ) -> Result<LoggedIn, Failure> {
     let began = desk.world.now();
-    trust::trust(choice, request.any_server, desk).await?;
+    // An issuer that the user names is trusted by that; one that only a kubeconfig names is not.
+    if request.names_issuer {
+        trust::trust(choice, request.any_server, desk).await?;
+    } else {
+        trust::ensure(choice, Destination::Caller, desk).await?;
+        if request.any_server {
+            trust::trust(choice, true, desk).await?;
+        }
+    }
     let options = LoginOptions {
         scopes: choice.login_scopes(desk),
         limit: request.login_limit,

@@ -2,6 +2,8 @@
 //! from a stranger, who can name an issuer of their own, or an API server of their own beside the
 //! user's true issuer.
 
+use std::path::Path;
+
 use datalab_core::{
     oidc::{Familiarity, KnownIssuers},
     report::{Failure, Kind, printable},
@@ -42,8 +44,19 @@ pub(crate) async fn ensure(
     let identity = &choice.identity;
     let (issuer, client_id) = (&identity.issuer, &identity.client_id);
     let server = destination.server();
+    let other_authority = other_authority(choice, desk);
     let (problem, question) = match desk.known.familiarity(issuer, client_id, server) {
-        Familiarity::Known => return Ok(()),
+        Familiarity::Known if other_authority.is_none() => return Ok(()),
+        // Whoever else signs for an issuer can stand between it and the user.
+        Familiarity::Known => (
+            format!(
+                "{issuer} was trusted with other certificate authorities than those in {}",
+                other_authority
+                    .map(|file| file.display().to_string())
+                    .unwrap_or_default()
+            ),
+            "Believe them?",
+        ),
         Familiarity::NewIssuer => (
             format!("{issuer} (client {client_id}) is not among the issuers that you trust"),
             "Log in there?",
@@ -75,6 +88,9 @@ pub(crate) async fn ensure(
         if let Some(server) = server {
             known.add_server(server);
         }
+        if let Some(file) = choice.authorities.first() {
+            known.certificate_authority = Some(file.clone());
+        }
     })
     .await?;
     Ok(())
@@ -90,10 +106,13 @@ fn refused(
     let failure = Failure::new(Kind::Refused, problem)
         .detail("a kubeconfig can come from a stranger, and nobody is at a terminal to ask")
         .state("no login was begun, and no token was sent");
-    let named = format!(
+    let mut named = format!(
         "--issuer {} --client-id {}",
         identity.issuer, identity.client_id
     );
+    if let Some(file) = choice.authorities.first() {
+        named = format!("{named} --issuer-ca {}", file.display());
+    }
     match destination {
         Destination::Server(Some(server)) => {
             failure.next(format!("{} setup {named} --server {server}", desk.name))
@@ -105,6 +124,14 @@ fn refused(
             .next(format!("{} login {named} --any-server", desk.name)),
         Destination::Caller => failure.next(format!("{} login {named}", desk.name)),
     }
+}
+
+/// The file with certificate authorities that is named for an issuer that was trusted without it.
+fn other_authority<'a>(choice: &'a Choice, desk: &Desk<'_>) -> Option<&'a Path> {
+    let identity = &choice.identity;
+    let known = desk.known.find(&identity.issuer, &identity.client_id)?;
+    let named = choice.authorities.first()?;
+    (known.certificate_authority.as_ref() != Some(named)).then_some(named)
 }
 
 fn to(destination: Destination<'_>) -> String {
@@ -127,9 +154,7 @@ pub(crate) async fn trust(
             known.add_server(UNNAMED);
         }
         if let Some(file) = choice.authorities.first() {
-            known
-                .certificate_authority
-                .get_or_insert_with(|| file.clone());
+            known.certificate_authority = Some(file.clone());
         }
     })
     .await?;

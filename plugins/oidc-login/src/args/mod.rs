@@ -252,6 +252,7 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
                     login_limit: args.flow.limit(),
                     shows_only: args.no_browser,
                     anew: args.prompt.is_some(),
+                    names_issuer: args.session.issuer.is_some(),
                     any_server: args.any_server,
                 };
                 let desk = desk()?;

@@ -11,5 +11,6 @@ mod forms;
 mod platform;
 mod refusals;
 mod stage;
+mod strangers;
 mod whoami;
 mod writing;
