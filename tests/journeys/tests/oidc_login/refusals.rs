@@ -58,7 +58,7 @@ fn a_code_that_is_refused_or_runs_out_is_said_to_be() {
     };
     let scene = Scene::new(&stage, REALM, "oidc-");
     let alice = scene.member("alice");
-    let laptop = scene.laptop(&alice, "kubernetes-brief").headless();
+    let laptop = scene.laptop(&alice, "kubernetes-short").headless();
 
     let login = ["kubectl", "datalab", "oidc-login", "login"];
     let mut waiting = laptop.program(login).spawn();
@@ -80,6 +80,7 @@ fn a_code_that_is_refused_or_runs_out_is_said_to_be() {
     assert!(rest.contains("the login was refused"), "{rest}");
 
     // Nobody enters this one, which Keycloak forgets after 8 s.
+    let laptop = scene.laptop(&alice, "kubernetes-brief").headless();
     let said = laptop.tool(&["login"]).fails_with(WAITING);
     assert!(said.contains("the code was not entered in time"), "{said}");
     assert_eq!(scene.admin.count("LOGIN", &alice), 0);
