@@ -1,7 +1,10 @@
 //! `cargo xtask browser URL`: what `BROWSER` names where a story logs somebody in.
 
 use std::error::Error;
+use std::fs;
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -12,6 +15,19 @@ use datalab_lab::headless::Browser;
 pub(crate) struct Options {
     /// The address
     url: String,
+}
+
+/// A program without arguments that plays this person, in this folder: what `BROWSER` names is split
+/// at blanks.
+pub(crate) fn script(folder: &Path) -> io::Result<PathBuf> {
+    let file = folder.join("browser");
+    let xtask = std::env::current_exe()?;
+    fs::write(
+        &file,
+        format!("#!/bin/sh\nexec '{}' browser \"$1\"\n", xtask.display()),
+    )?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+    Ok(file)
 }
 
 /// Opens the address and does what its pages ask for. As other browsers it writes where it likes: what it

@@ -203,7 +203,10 @@ impl Server {
             }
         };
         reply.write(stream, &date, half)?;
-        Ok(!half && !Reply::is_endless(&reply))
+        let closes = seen
+            .header("connection")
+            .is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        Ok(!half && !closes && !Reply::is_endless(&reply))
     }
 
     /// Waits for this time, or until what is held is let go.

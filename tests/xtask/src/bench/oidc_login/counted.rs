@@ -7,6 +7,7 @@ use datalab_lab::identity_provider::{Endpoint, IdentityProvider, Options};
 
 use super::{USER, at_once};
 use crate::bench::{Failure, output, table::Row};
+use crate::browser;
 
 /// As many as a script with `xargs -P` starts.
 const COLD: usize = 20;
@@ -16,16 +17,14 @@ pub(super) fn rows(program: &Path) -> Result<[Row; 2], Failure> {
     let folder = tempfile::tempdir()?;
     let issuer = provider.issuer();
     let authority = provider.authority();
+    let browser = browser::script(folder.path())?;
     let command = |verb: &[&str]| {
         let mut command = Command::new(program);
-        let browser = std::env::current_exe()
-            .map(|xtask| format!("{} browser", xtask.display()))
-            .unwrap_or_default();
         command
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", folder.path())
-            .env("BROWSER", browser)
+            .env("BROWSER", &browser)
             .env("DATALAB_BROWSER_USER", USER)
             .env("DATALAB_BROWSER_PASSWORD", USER)
             .env("DATALAB_BROWSER_CA", &authority)

@@ -17,6 +17,7 @@ use super::{
     output,
     table::Row,
 };
+use crate::browser;
 use crate::cargo::{OIDC_LOGIN, release};
 
 /// What the file of the table says above it.
@@ -99,6 +100,7 @@ impl Bench {
             &bench.kubelogin,
             bench.folder.path().join("kubectl-oidc_login"),
         )?;
+        browser::script(bench.folder.path())?;
         bench.set_up()?;
         Ok(bench)
     }
@@ -132,16 +134,13 @@ impl Bench {
         let folder = self.folder.path();
         let kubectl = self.kubectl.parent().unwrap_or(Path::new("/"));
         let path = format!("{}:{}:/usr/bin:/bin", folder.display(), kubectl.display());
-        let browser = std::env::current_exe()
-            .map(|xtask| format!("{} browser", xtask.display()))
-            .unwrap_or_default();
         let mut command = Command::new(program);
         command
             .env_clear()
             .env("PATH", path)
             .env("HOME", folder)
             .env("KUBECONFIG", folder.join("kubeconfig"))
-            .env("BROWSER", browser)
+            .env("BROWSER", folder.join("browser"))
             .env("DATALAB_BROWSER_USER", USER)
             .env("DATALAB_BROWSER_PASSWORD", USER)
             .env("DATALAB_BROWSER_CA", &self.authority)

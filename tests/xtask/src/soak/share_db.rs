@@ -1,26 +1,18 @@
-//! `cargo xtask soak`: the tool killed at random moments, hundreds of times, and each share found
+//! share-db killed at random moments, hundreds of times, and each share found
 //! whole. What the stories in `tests/journeys/tests/faults` do at each point once, this does wherever
 //! chance has it: between the points too, and with whatever the last kill left.
 
-use std::error::Error;
-use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clap::Args;
 use datalab_journeys::shares::{Shares, State};
 use datalab_lab::tenant::{Play, Program, Release, Stage, Tenant};
 use datalab_lab::{Lab, LabName, down};
 
-use crate::{
-    cargo::{SHARE_DB, build_plugins},
-    lab::Console,
-};
-
-type Failure = Box<dyn Error + Send + Sync>;
+use super::{Failure, Numbers, say};
+use crate::lab::Console;
 
 /// What a killed command had asked for is carried out, or dropped, within this.
 const SETTLED: Duration = Duration::from_secs(20);
@@ -28,36 +20,20 @@ const SETTLED: Duration = Duration::from_secs(20);
 /// How long to wait between two looks that should be alike.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How often to kill, and where.
-#[derive(Args, Debug)]
-pub(crate) struct Options {
-    /// How many kills
-    #[arg(long, value_name = "N", default_value_t = 200)]
+/// Soaks on this lab, else on one for this alone. A share that is not whole ends it with what is wrong.
+pub(super) fn run(
+    plugin: &Path,
+    name: Option<&LabName>,
     rounds: u32,
-    /// The random numbers of an earlier soak [default: others each time]
-    #[arg(long, value_name = "NUMBER")]
-    seed: Option<u64>,
-    /// A lab that is up and stays so, instead of one for this soak alone
-    #[arg(long, value_name = "NAME")]
-    name: Option<LabName>,
-}
-
-/// Soaks, and says what came of it. A share that is not whole ends it with what is wrong.
-pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let plugin = &build_plugins()?.join(SHARE_DB.binary);
-    let seed = match options.seed {
-        Some(seed) => seed,
-        None => random_seed()?,
-    };
-    say(&format!("{} kills with --seed {seed}", options.rounds))?;
-    let mut numbers = Numbers(seed);
-    if let Some(name) = &options.name {
+    numbers: &mut Numbers,
+) -> Result<ExitCode, Failure> {
+    if let Some(name) = name {
         let stage = Stage::in_lab(&Lab::find(name)?);
-        return soak(plugin, &stage, options.rounds, &mut numbers);
+        return soak(plugin, &stage, rounds, numbers);
     }
     let name: LabName = "soak".parse()?;
     let (lab, _) = Lab::up(&name, &mut Console::new())?;
-    let soaked = soak(plugin, &Stage::in_lab(&lab), options.rounds, &mut numbers);
+    let soaked = soak(plugin, &Stage::in_lab(&lab), rounds, numbers);
     down(&name, &mut Console::new())?;
     soaked
 }
@@ -241,42 +217,4 @@ fn settled(shares: &mut Shares<'_>) -> Result<State, Failure> {
         last = state;
     }
     Err("the share goes on changing although its command was killed".into())
-}
-
-/// Random numbers that can be had again: Steele, Lea and Flood's SplitMix64.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-}
-
-fn random_seed() -> io::Result<u64> {
-    let mut bytes = [0; 4];
-    io::Read::read_exact(&mut fs::File::open("/dev/urandom")?, &mut bytes)?;
-    Ok(u64::from(u32::from_ne_bytes(bytes)))
-}
-
-fn say(text: &str) -> io::Result<()> {
-    writeln!(io::stdout(), "{text}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Numbers;
-
-    #[test]
-    fn a_seed_has_its_numbers() {
-        let of = |seed| {
-            let mut numbers = Numbers(seed);
-            [(); 5].map(|()| numbers.below(100))
-        };
-        assert_eq!(of(7), of(7));
-        assert_ne!(of(7), of(8));
-    }
 }
