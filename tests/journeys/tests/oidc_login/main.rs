@@ -4,6 +4,7 @@
 mod api_server;
 mod audiences;
 mod forms;
+mod names;
 mod programs;
 mod refusals;
 mod refused;
