@@ -56,11 +56,11 @@ pub(super) struct Distribution {
 impl Distribution {
     /// Finds it in the cache, or makes it.
     pub(super) fn build(cache: &Path, progress: &mut dyn Progress) -> Result<Self, Error> {
+        packages::provide(cache, &PROGRAMS, progress)?;
         let cache = cache.join("keycloak");
-        packages::provide(&cache, &PROGRAMS, progress)?;
-        let key = key([SHA256.as_bytes(), BUILD.join(" ").as_bytes()]);
+        let server_key = key([SHA256.as_bytes(), BUILD.join(" ").as_bytes()]);
         let server = made(
-            &cache.join(format!("server-{key}")),
+            &cache.join(format!("server-{server_key}")),
             progress,
             |folder, progress| {
                 step(progress, "fetch Keycloak", |_| fetch(folder))?;
@@ -79,9 +79,9 @@ impl Distribution {
         });
         let realms = realms.into_iter().collect::<Result<Vec<_>, _>>()?;
         let texts = realms.iter().map(|(_, text)| text.as_bytes());
-        let key = self::key(std::iter::once(key.as_bytes()).chain(texts));
+        let realms_key = key(std::iter::once(server_key.as_bytes()).chain(texts));
         let database = made(
-            &cache.join(format!("realms-{key}")),
+            &cache.join(format!("realms-{realms_key}")),
             progress,
             |folder, progress| {
                 step(progress, "import Keycloak's realms", |_| {

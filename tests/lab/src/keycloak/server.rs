@@ -1,6 +1,6 @@
 //! A lab's Keycloak as a process: started once, found by everybody else.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::path::Path;
 use std::process::Stdio;
 use std::thread;
@@ -17,7 +17,7 @@ use crate::https::{self, Client, Request};
 use crate::lock::Lock;
 use crate::process::Process;
 use crate::progress::{Progress, step};
-use crate::state::write_whole;
+use crate::state::{self, write_whole};
 
 /// The name of its log, its certificate and its data in the lab's directory.
 const NAME: &str = "keycloak";
@@ -37,6 +37,23 @@ struct Record {
     is_trusted: bool,
 }
 
+impl Record {
+    fn begun(process: Process) -> Self {
+        Self {
+            process,
+            is_trusted: false,
+        }
+    }
+
+    fn read(file: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(file).ok()?).ok()
+    }
+
+    fn write(self, file: &Path) -> Result<(), state::Error> {
+        write_whole(file, &self)
+    }
+}
+
 /// Keycloak in this lab, serving, and its realms known to the API server.
 pub(crate) fn start(lab: &Lab, progress: &mut dyn Progress) -> Result<Keycloak, Error> {
     let keycloak = Keycloak {
@@ -47,7 +64,8 @@ pub(crate) fn start(lab: &Lab, progress: &mut dyn Progress) -> Result<Keycloak, 
     };
     let file = lab.state_dir().join("keycloak.json");
     let _lock = Lock::acquire(&lab.state_dir().join("keycloak.lock"), || {})?;
-    let found = read(&file).filter(|record| record.process.is_running().is_ok_and(|runs| runs));
+    let found =
+        Record::read(&file).filter(|record| record.process.is_running().is_ok_and(|runs| runs));
     if found.is_some_and(|record| record.is_trusted) {
         return Ok(keycloak);
     }
@@ -57,14 +75,7 @@ pub(crate) fn start(lab: &Lab, progress: &mut dyn Progress) -> Result<Keycloak, 
             let directories = Directories::from_env()?;
             let distribution = Distribution::build(directories.cache(), progress)?;
             let process = spawn(lab, &keycloak, &distribution)?;
-            let is_trusted = false;
-            write_whole(
-                &file,
-                &Record {
-                    process,
-                    is_trusted,
-                },
-            )?;
+            Record::begun(process).write(&file)?;
             process
         }
     };
@@ -83,19 +94,12 @@ pub(crate) fn start(lab: &Lab, progress: &mut dyn Progress) -> Result<Keycloak, 
         }
         Ok::<_, Error>(())
     })?;
-    let is_trusted = true;
-    write_whole(
-        &file,
-        &Record {
-            process,
-            is_trusted,
-        },
-    )?;
+    let record = Record {
+        is_trusted: true,
+        ..Record::begun(process)
+    };
+    record.write(&file)?;
     Ok(keycloak)
-}
-
-fn read(file: &Path) -> Option<Record> {
-    serde_json::from_slice(&std::fs::read(file).ok()?).ok()
 }
 
 fn spawn(lab: &Lab, keycloak: &Keycloak, distribution: &Distribution) -> Result<Process, Error> {
