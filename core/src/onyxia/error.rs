@@ -52,7 +52,7 @@ fn said(wanted: Option<&str>, known: &[String]) -> String {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let status = match &error {
-            Error::Http(source) => return Self::from_http(&error, source),
+            Error::Http(source) => return unasked(&error, source),
             Error::Status { status, .. } => Some(*status),
             Error::NotAPlatform { .. } => None,
         };
@@ -75,14 +75,12 @@ impl From<Error> for Failure {
     }
 }
 
-impl Failure {
-    fn from_http(error: &Error, source: &http::Error) -> Self {
-        let kind = match source {
-            http::Error::Address { .. } | http::Error::Unreadable(_) => Kind::Usage,
-            _ => Kind::Unreachable,
-        };
-        Self::new(kind, error.to_string()).caused_by(source)
-    }
+fn unasked(error: &Error, source: &http::Error) -> Failure {
+    let kind = match source {
+        http::Error::Address { .. } | http::Error::Unreadable(_) => Kind::Usage,
+        _ => Kind::Unreachable,
+    };
+    Failure::new(kind, error.to_string()).caused_by(source)
 }
 
 impl From<NoRegion> for Failure {

@@ -230,6 +230,19 @@ fn the_same_again_writes_nothing_even_after_kubectl_has_written() {
     }
     assert_ne!(home.text("config"), first);
     assert!(apply(&edit(), &world).is_empty());
+    // What the user gives the plugin stays hers.
+    let proxy = [
+        "config",
+        "set-credentials",
+        "me@datalab",
+        "--exec-env=HTTPS_PROXY=p",
+    ];
+    kubectl(TEST, &files, &proxy);
+    assert!(apply(&edit(), &world).is_empty());
+    let mut other = edit();
+    other.changes = entries(&["get-token", "--account", "off"]);
+    assert_eq!(apply(&other, &world).replaced().count(), 1);
+    assert!(home.text("config").contains("HTTPS_PROXY"));
 }
 
 #[test]

@@ -81,14 +81,27 @@ pub(super) fn changed(before: Option<&Value>, change: &Change) -> Value {
         _ => Map::new(),
     };
     for (key, value) in &change.keys {
+        let value = with_environment(content.get(key), value);
         if value.is_null() {
             // Not swap_remove: the others stay in their order.
             content.shift_remove(key);
-        } else if !content.get(key).is_some_and(|found| same(found, value)) {
-            content.insert(key.clone(), value.clone());
+        } else if !content.get(key).is_some_and(|found| same(found, &value)) {
+            content.insert(key.clone(), value);
         }
     }
     Value::Object(content)
+}
+
+/// Variables that somebody has added to a credential plugin's environment stay: a proxy, say.
+fn with_environment(before: Option<&Value>, wanted: &Value) -> Value {
+    let mut wanted = wanted.clone();
+    if let (Some(variables), Value::Object(exec)) =
+        (before.and_then(|exec| exec.get("env")), &mut wanted)
+        && !exec.contains_key("env")
+    {
+        exec.insert("env".to_owned(), variables.clone());
+    }
+    wanted
 }
 
 /// Whether kubectl would read the same: it writes out keys without a value.
