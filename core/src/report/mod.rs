@@ -4,14 +4,17 @@
 //!   exit code.
 //! - [`Outcome`]: what a use case returns; [`render`] turns it into a table, JSON, YAML, names or
 //!   the answer of a JSONPath.
-//! - [`printable`], [`printable_lines`]: foreign text made harmless for a terminal.
+//! - [`printable`], [`printable_lines`]: foreign text made harmless for a terminal;
+//!   [`quoted`], [`quoted_if_needed`]: and for a shell.
 
 mod failure;
 mod format;
 mod outcome;
 mod printable;
+mod shell_word;
 
 pub use failure::{Failure, Kind};
 pub use format::{Format, FormatError};
 pub use outcome::{Outcome, RenderError, render, table};
 pub use printable::{printable, printable_lines};
+pub use shell_word::{quoted, quoted_if_needed};

@@ -17,7 +17,6 @@ mod postgres;
 mod relay;
 mod revoke;
 mod share;
-mod shell_word;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
+use datalab_core::report::quoted;
 use thiserror::Error;
 
 use super::{endpoint::Endpoint, login::SharedLogin};
-use crate::shell_word;
 
 /// Variables of libpq that would send the login elsewhere, as somebody else or by other means than
 /// the share says: the command does not inherit them.
@@ -95,7 +95,7 @@ impl Printed<'_> {
                     .collect();
                 variables
                     .iter()
-                    .map(|(name, value)| format!("export {name}={}\n", shell_word::quoted(value)))
+                    .map(|(name, value)| format!("export {name}={}\n", quoted(value)))
                     .chain([format!("unset {}\n", unset.join(" "))])
                     .collect()
             }

@@ -1,13 +1,13 @@
-use datalab_core::report::{Failure, Kind};
+use datalab_core::report::{Failure, Kind, quoted_if_needed};
 
 use super::request::GrantRequest;
-use crate::{desk::Desk, shell_word};
+use crate::desk::Desk;
 
 /// The namespace to share with cannot be looked at, so only its name can be judged.
 pub(super) fn refuse_odd_grantee(desk: &Desk<'_>, request: &GrantRequest) -> Result<(), Failure> {
     let (own, with) = (desk.namespace().as_str(), request.with.as_str());
     let command = |with: &str| {
-        let wanted = shell_word::quoted_if_needed(&request.wanted.to_string());
+        let wanted = quoted_if_needed(&request.wanted.to_string());
         let flags = request.flags_of_terms();
         format!("{} {wanted} --with {with}{flags}", desk.name)
     };

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use datalab_core::{
     cli::{ConfirmArgs, DryRun},
-    report::{Failure, Kind},
+    report::{Failure, Kind, quoted_if_needed},
     words::{Lifetime, Namespace, ObjectName, Subject},
 };
 use jiff::{Timestamp, ToSpan};
@@ -11,7 +11,6 @@ use crate::{
     catalogue::Wanted,
     postgres::Access,
     share::{Expiry, Terms},
-    shell_word,
 };
 
 /// Sessions at once, when nothing is said: a notebook and a client or two. Each is a process of the
@@ -94,7 +93,7 @@ impl GrantRequest {
         );
         let mut words: String = flags
             .iter()
-            .map(|(flag, value)| format!(" --{flag} {}", shell_word::quoted_if_needed(value)))
+            .map(|(flag, value)| format!(" --{flag} {}", quoted_if_needed(value)))
             .collect();
         if let ExpiryAsked::Never = self.expiry {
             words.push_str(" --no-expiry");
