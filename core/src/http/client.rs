@@ -3,7 +3,7 @@ use std::{error::Error as _, path::PathBuf, time::Duration};
 use http::header;
 use reqwest::{Certificate, Proxy, Url, redirect::Policy, tls::Version};
 
-use super::{Answer, Error, Request};
+use super::{Answer, Error, Request, patience::ANSWER_LIMIT};
 use crate::world::{Clock, Endpoint, World, read_file};
 
 /// The longest answer that is read: the largest honest ones, sets of keys and a platform's public
@@ -12,10 +12,6 @@ pub const LIMIT: usize = 1 << 20;
 
 /// A handshake through two proxies takes less; a firewall that drops packets would take minutes.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-
-/// From the first byte sent to the last one read. An identity provider that hashes a password on a
-/// busy machine takes seconds.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// As much as is kept of the address that an answer leads to, in characters: an error that comes
 /// back in it stands among long values.
@@ -60,7 +56,6 @@ impl Client {
             .referer(false)
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT_LIMIT)
-            .timeout(ANSWER_LIMIT)
             .user_agent(&options.user_agent);
         let mut authorities = Vec::new();
         for file in &options.authority_files {
@@ -95,10 +90,19 @@ impl Client {
     /// # Errors
     /// [`Error`]: there is no answer, or none that may be used.
     pub async fn send(&self, request: Request) -> Result<Answer, Error> {
+        self.send_within(request, ANSWER_LIMIT).await
+    }
+
+    pub(super) async fn send_within(
+        &self,
+        request: Request,
+        limit: Duration,
+    ) -> Result<Answer, Error> {
         let url = request.uri().to_string();
         let host = check(&url)?;
-        let failed = |error: reqwest::Error| classify(error, &host);
-        let request = reqwest::Request::try_from(request).map_err(failed)?;
+        let failed = |error: reqwest::Error| classify(error, &host, limit);
+        let mut request = reqwest::Request::try_from(request).map_err(failed)?;
+        *request.timeout_mut() = Some(limit);
         let mut response = self.client.execute(request).await.map_err(failed)?;
         let received = self.clock.now();
         let status = response.status();
@@ -146,7 +150,7 @@ fn check(url: &str) -> Result<String, Error> {
     })
 }
 
-fn classify(error: reqwest::Error, host: &str) -> Error {
+fn classify(error: reqwest::Error, host: &str, limit: Duration) -> Error {
     let host = host.to_owned();
     // The text of an error repeats the whole URL, which is known already.
     let error = error.without_url();
@@ -155,16 +159,19 @@ fn classify(error: reqwest::Error, host: &str) -> Error {
     }
     if error.is_timeout() {
         let limit = if error.is_connect() {
-            CONNECT_LIMIT
+            CONNECT_LIMIT.min(limit)
         } else {
-            ANSWER_LIMIT
+            limit
         };
         return Error::TimedOut {
             host,
             seconds: limit.as_secs(),
         };
     }
-    let reason = innermost(&error);
+    let reason = match closed(&error) {
+        true => "the server closed it".to_owned(),
+        false => innermost(&error),
+    };
     match error.is_connect() {
         true => Error::Unreachable { host, reason },
         false => Error::Broken { host, reason },
@@ -185,6 +192,19 @@ fn certificate(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         .and_then(|error| error.get_ref())
         .and_then(|wrapped| certificate(wrapped));
     wrapped.or_else(|| certificate(error.source()?))
+}
+
+/// Whether the connection ended before its time; what TLS has to say of that is a web page.
+fn closed(error: &reqwest::Error) -> bool {
+    let mut source = error.source();
+    while let Some(current) = source {
+        let io = current.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|error| error.kind() == std::io::ErrorKind::UnexpectedEof) {
+            return true;
+        }
+        source = current.source();
+    }
+    false
 }
 
 fn innermost(error: &reqwest::Error) -> String {

@@ -2,6 +2,9 @@ use std::time::Duration;
 
 use super::{Answer, Client, Error, Request};
 
+/// An identity provider that hashes a password on a busy machine takes seconds.
+pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
 /// How often a request is sent, and how long it may take in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
@@ -9,6 +12,8 @@ pub struct Patience {
     pub attempts: u32,
     /// The longest pause between two attempts; a server that wants a longer one has said no.
     pub longest_pause: Duration,
+    /// How long an answer may take, from the first byte sent to the last one read.
+    pub longest_answer: Duration,
 }
 
 impl Patience {
@@ -16,11 +21,19 @@ impl Patience {
     pub const USUAL: Self = Self {
         attempts: 4,
         longest_pause: Duration::from_secs(5),
+        longest_answer: ANSWER_LIMIT,
     };
-    /// For work that can be done later as well.
+    /// For what must not be asked twice.
     pub const NONE: Self = Self {
         attempts: 1,
         longest_pause: Duration::ZERO,
+        longest_answer: ANSWER_LIMIT,
+    };
+    /// For work that can be done later as well, while somebody waits. Not much shorter: a refresh
+    /// that the provider has carried out, and whose answer is not awaited, costs a login.
+    pub const BRIEF: Self = Self {
+        longest_answer: Duration::from_secs(10),
+        ..Self::NONE
     };
 
     /// The pause after so many attempts: 0.3 s, 0.9 s, 2.7 s, unless the server asks for more.
@@ -52,7 +65,9 @@ impl Client {
     ) -> Result<Answer, Error> {
         let mut attempt = 1;
         loop {
-            let result = self.send(request.clone()).await;
+            let result = self
+                .send_within(request.clone(), patience.longest_answer)
+                .await;
             let asked = match &result {
                 Ok(answer) if may_pass(answer) => answer.retry_after(),
                 Err(error) if error.may_pass() => None,

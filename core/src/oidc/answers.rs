@@ -73,7 +73,16 @@ impl<'a, 'c> Relay<'a, 'c> {
     }
 
     pub(super) async fn call(&self, request: HttpRequest) -> Result<HttpResponse, Failed> {
-        let result = self.asked.ask(request).await;
+        let result = self.asked.ask(request).await.and_then(|answer| {
+            // A refusal by somebody in between: a firewall, a portal.
+            match answer.status.is_client_error() && !answer.is_json() {
+                true => Err(Error::BadAnswer {
+                    what: self.asked.what,
+                    reason: format!("HTTP {}, and not in the protocol's words", answer.status),
+                }),
+                false => Ok(answer),
+            }
+        });
         let mut seen = self
             .seen
             .lock()
@@ -139,7 +148,10 @@ pub(super) fn token_error<T: ErrorResponse + 'static>(
         (RequestTokenError::Parse(error, _), _) => Error::BadAnswer {
             what,
             // Where, and not what: it may hold a token.
-            reason: format!("it is not what the protocol has at {}", error.path()),
+            reason: match error.path().to_string().as_str() {
+                "." => "it is not what the protocol has".to_owned(),
+                path => format!("it is not what the protocol has at {path}"),
+            },
         },
         (RequestTokenError::Request(Failed), None) => Error::BadAnswer {
             what,

@@ -23,6 +23,9 @@ use crate::world::LocalListener;
 /// The longest head of a request; a callback has some 400 bytes, and its cookies are none of ours.
 const LONGEST_HEAD: usize = 16 << 10;
 
+/// Providers need one sentence; more would hide what we say ourselves.
+const LONGEST_REASON: usize = 200;
+
 /// A browser opens connections ahead of need; this one is closed again.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 
@@ -158,9 +161,9 @@ fn answer(
         }
     }
     if let Some(error) = only("error") {
-        let described = only("error_description").map(|text| format!(" ({text})"));
+        let described = only("error_description").map(|text| format!(" ({})", one_line(&text)));
         return Err(Error::Denied {
-            reason: format!("{error}{}", described.unwrap_or_default()),
+            reason: format!("{}{}", one_line(&error), described.unwrap_or_default()),
         });
     }
     only("code")
@@ -169,6 +172,18 @@ fn answer(
         .ok_or_else(|| Error::Denied {
             reason: "the answer holds no code".to_owned(),
         })
+}
+
+/// Somebody's words, as part of a sentence of ours.
+fn one_line(text: &str) -> String {
+    let blank = |character: char| {
+        if character.is_control() {
+            ' '
+        } else {
+            character
+        }
+    };
+    text.chars().map(blank).take(LONGEST_REASON).collect()
 }
 
 /// Takes the code out of the address bar and the history.

@@ -13,6 +13,14 @@ pub enum Error {
     /// The provider could not be asked.
     #[error(transparent)]
     Http(#[from] http::Error),
+    /// The address is none that an issuer may have.
+    #[error("{issuer} cannot be an issuer: {reason}")]
+    BadIssuer {
+        /// The address.
+        issuer: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// What answers there is no identity provider.
     #[error("{issuer} is not an OpenID provider: {reason}")]
     NotAProvider {
@@ -178,12 +186,30 @@ impl Error {
         }
     }
 
+    /// Whether a login came to nothing before a person was troubled with it: what is in the way is
+    /// here, or at the issuer, and may be put right without a word to us.
+    pub(super) fn nobody_was_asked(&self) -> bool {
+        matches!(
+            self,
+            Self::Http(_)
+                | Self::BadIssuer { .. }
+                | Self::NotAProvider { .. }
+                | Self::OtherIssuer { .. }
+                | Self::NotOffered { .. }
+                | Self::Store(_)
+                | Self::Lock(_)
+                | Self::Seal(_)
+        )
+    }
+
     fn kind(&self) -> Kind {
         match self {
             Self::Http(_) | Self::Store(_) | Self::Lock(_) | Self::Seal(_) => Kind::Failed,
             Self::Random(_) | Self::Session { .. } => Kind::Failed,
             Self::NoPlace | Self::NotOffered { .. } => Kind::Usage,
-            Self::NotAProvider { .. } | Self::OtherIssuer { .. } => Kind::Usage,
+            Self::BadIssuer { .. } | Self::NotAProvider { .. } | Self::OtherIssuer { .. } => {
+                Kind::Usage
+            }
             Self::Refused { .. }
             | Self::BadAnswer { .. }
             | Self::Token { .. }

@@ -4,6 +4,9 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::Error;
+use crate::world::Endpoint;
+
 /// Hex digits of a session's name: 128 bits.
 const DIGITS: usize = 32;
 
@@ -11,6 +14,29 @@ const DIGITS: usize = 32;
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Account(pub Option<String>);
+
+/// Whether this can be an issuer's URL: OpenID Connect Discovery section 3, and nothing that a
+/// terminal shows as something else.
+///
+/// # Errors
+/// [`Error::BadIssuer`].
+pub fn check_issuer(issuer: &str) -> Result<(), Error> {
+    let refuse = |reason| {
+        Err(Error::BadIssuer {
+            issuer: issuer.to_owned(),
+            reason,
+        })
+    };
+    match Endpoint::of(issuer) {
+        Err(reason) => refuse(reason),
+        Ok(endpoint) if endpoint.scheme != "https" => refuse("only https is safe for tokens"),
+        // What stands before an @ is read as the host by people, and not by programs.
+        Ok(_) if issuer.contains('@') => refuse("it holds a user name"),
+        Ok(_) if issuer.contains(['?', '#']) => refuse("it has a query or a fragment"),
+        Ok(_) if !issuer.is_ascii() => refuse("it holds letters beyond ASCII"),
+        Ok(_) => Ok(()),
+    }
+}
 
 /// What a session is a session of: an issuer, a client there, and an account.
 ///

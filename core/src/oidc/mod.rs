@@ -30,7 +30,7 @@ pub use claims::Claims;
 pub use client::Client;
 pub use device_flow::DeviceCode;
 pub use error::Error;
-pub use identity::{Account, Identity};
+pub use identity::{Account, Identity, check_issuer};
 pub use known_issuers::{Audience, Familiarity, KnownIssuer, KnownIssuers, KnownIssuersError};
 pub use probe::ClientCheck;
 pub use provider::Provider;

@@ -170,19 +170,18 @@ fn check(issuer: &str, metadata: &Metadata) -> Result<(), Error> {
     }
 }
 
+const KEYS: &str = "the request for its keys";
+
 async fn keys(
     metadata: &Metadata,
     issuer: &str,
     http: &http::Client,
 ) -> Result<(Keys, Timestamp), Error> {
-    let asked = Asked::new(http, Patience::USUAL, "its keys");
+    let asked = Asked::new(http, Patience::USUAL, KEYS);
     let answer = asked
         .ask(get(metadata.jwks_uri().as_str(), issuer)?)
         .await?;
-    let bad = |reason: String| Error::BadAnswer {
-        what: "its keys",
-        reason,
-    };
+    let bad = |reason: String| Error::BadAnswer { what: KEYS, reason };
     if !answer.is_success() {
         return Err(bad(format!("HTTP {}", answer.status)));
     }

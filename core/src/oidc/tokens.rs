@@ -177,6 +177,8 @@ fn verify(
             })
             // Others may be meant too; authorized_party() sees to it that it was issued to us.
             .set_other_audience_verifier_fn(|_: &Audience| true);
+    let algorithm = Claims::header(&id_token.to_string())
+        .and_then(|header| Some(header.get("alg")?.as_str()?.to_owned()));
     let checked = match expected.nonce {
         Some(nonce) => id_token.claims(&verifier, nonce),
         None => id_token.claims(&verifier, |_: Option<&Nonce>| Ok(())),
@@ -185,6 +187,17 @@ fn verify(
         ClaimsVerificationError::SignatureVerification(
             SignatureVerificationError::NoMatchingKey,
         ) => Trouble::UnknownKey,
+        // The library lists what is allowed, in an order of the moment.
+        ClaimsVerificationError::SignatureVerification(
+            SignatureVerificationError::DisallowedAlg(_),
+        ) => Trouble::Other(bad(format!(
+            "it is signed by {}, which proves nothing about the issuer",
+            algorithm.as_deref().unwrap_or("nothing known")
+        ))),
+        // Also what was issued in the future: the text says which.
+        ClaimsVerificationError::Expired(reason) => Trouble::Other(bad(format!(
+            "{reason}; if that is wrong, compare this machine's clock with the issuer's"
+        ))),
         error => Trouble::Other(bad(innermost(&error))),
     })?;
     let Some(stated) = claims.access_token_hash() else {

@@ -65,15 +65,17 @@ impl From<Error> for Failure {
         match &error {
             Error::Io { source, path, .. } => {
                 let failure = failure.caused_by(source);
+                // What was to be made may not be there to look at.
+                let there = path.ancestors().find(|path| path.exists()).unwrap_or(path);
                 match source.kind() {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                        failure.next(format!("df -h {}", path.display()))
+                        failure.next(format!("df -h {}", there.display()))
                     }
-                    _ => failure.next(format!("ls -ld {}", path.display())),
+                    _ => failure.next(format!("ls -ld {}", there.display())),
                 }
             }
             Error::Unsafe { path, .. } | Error::TooLong { path, .. } => {
-                failure.next(format!("ls -l {}", path.display()))
+                failure.next(format!("ls -ld {}", path.display()))
             }
         }
     }

@@ -88,6 +88,11 @@ impl From<SealError> for Failure {
     fn from(error: SealError) -> Self {
         match error {
             SealError::Store(error) => error.into(),
+            SealError::Keyring(_) => Self::new(Kind::Failed, error.to_string())
+                .detail(
+                    "the session's key lies there: it is of use again when the keyring is unlocked",
+                )
+                .state("the session was left as it is"),
             error => Self::new(Kind::Failed, error.to_string()),
         }
     }

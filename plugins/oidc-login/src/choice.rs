@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use datalab_core::{
     kubeconfig::{Credential, ExecSpec, Overrides, resolve},
-    oidc::{Account, Identity, Session},
-    report::{Failure, Kind},
+    oidc::{Account, Identity, Session, check_issuer},
+    report::{Failure, Kind, quoted_if_needed},
 };
 
 use crate::{args::SessionArgs, desk::Desk, exec_credential::Asked};
@@ -92,11 +92,13 @@ impl Choice {
         let Some(issuer) = &args.issuer else {
             return Ok(None);
         };
+        check_issuer(issuer)?;
         let client_id = match &args.client_id {
             Some(id) => id.clone(),
             None => only_client(issuer, desk)?,
         };
         let known = desk.known.find(issuer, &client_id);
+        // Kept for calls from other folders.
         let absolute = |file: &PathBuf| std::path::absolute(file).unwrap_or_else(|_| file.clone());
         let mut authorities: Vec<_> = args.issuer_ca.iter().map(absolute).collect();
         if authorities.is_empty() {
@@ -149,6 +151,29 @@ impl Choice {
             .next(format!("{} setup --help", desk.name))),
             None => Ok(None),
         }
+    }
+
+    /// How a command line names it, to be pasted into a shell. A kubeconfig can come from a
+    /// stranger, and so can every word of it.
+    pub(crate) fn words(&self, desk: &Desk<'_>) -> String {
+        let Identity {
+            issuer,
+            client_id,
+            account,
+        } = &self.identity;
+        let mut words = vec![
+            ("--issuer", issuer.clone()),
+            ("--client-id", client_id.clone()),
+        ];
+        words.extend(account.0.clone().map(|account| ("--account", account)));
+        let known = desk.known.find(issuer, client_id);
+        let known = known.and_then(|known| known.certificate_authority.as_ref());
+        let authority = self.authorities.first().filter(|file| Some(*file) != known);
+        words.extend(authority.map(|file| ("--issuer-ca", file.display().to_string())));
+        let words = words
+            .iter()
+            .map(|(flag, value)| format!("{flag} {}", quoted_if_needed(value)));
+        words.collect::<Vec<_>>().join(" ")
     }
 
     /// The session itself.

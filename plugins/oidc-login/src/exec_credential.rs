@@ -29,6 +29,8 @@ pub(crate) struct Asked {
     pub(crate) by_kubectl: bool,
     /// The API server that the token is for, where the kubeconfig lets kubectl tell.
     pub(crate) server: Option<String>,
+    /// Whether a person may be asked: kubectl has left them the terminal.
+    pub(crate) may_ask: bool,
 }
 
 #[derive(Deserialize)]
@@ -42,6 +44,8 @@ struct Document {
 
 #[derive(Default, Deserialize)]
 struct Spec {
+    #[serde(default)]
+    interactive: bool,
     cluster: Option<Cluster>,
 }
 
@@ -72,6 +76,7 @@ impl Asked {
                 version: DEFAULT_VERSION,
                 by_kubectl: false,
                 server: None,
+                may_ask: true,
             }),
         }
     }
@@ -96,6 +101,7 @@ impl Asked {
             version,
             by_kubectl: true,
             server: document.spec.cluster.map(|cluster| cluster.server),
+            may_ask: document.spec.interactive,
         })
     }
 

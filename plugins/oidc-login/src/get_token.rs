@@ -48,7 +48,7 @@ pub(crate) async fn get_token(
         true => Destination::Server(asked.server.as_deref()),
         false => Destination::Caller,
     };
-    trust::ensure(choice, destination, desk).await?;
+    trust::ensure(choice, destination, asked.may_ask, desk).await?;
     let session = choice.session(desk);
     let question = Question::of_process().filter(|_| choice.settled);
     let login = LoginOptions {
@@ -99,30 +99,27 @@ pub(crate) fn explain(
     choice: &Choice,
     desk: &Desk<'_>,
 ) -> Failure {
-    use datalab_core::oidc::Error;
-    let identity = &choice.identity;
-    let mut login = format!(
-        "{} login --issuer {} --client-id {}",
-        desk.name, identity.issuer, identity.client_id
-    );
-    if let Some(account) = &identity.account.0 {
-        login = format!("{login} --account {account}");
-    }
+    use datalab_core::{oidc::Error, store::SealError};
+    let login = format!("{} login {}", desk.name, choice.words(desk));
     let next = match &error {
         Error::LoginNeeded { .. }
         | Error::NotFinished { .. }
         | Error::CodeExpired
         | Error::Denied { .. }
+        | Error::Session { .. }
         | Error::LoginElsewhere { .. } => Some(login),
-        Error::OtherAccount { .. } => Some(format!("{login} --prompt login")),
+        Error::OtherAccount { .. } | Error::Seal(SealError::Keyring(_)) => {
+            Some(format!("{login} --prompt login"))
+        }
         Error::NoWay { .. } => Some(format!("{login} --flow device")),
         // RFC 6749, section 5.2: this client may not use this grant; there is another one.
         Error::Refused { code, .. } if code == "unauthorized_client" => {
             Some(format!("{login} --flow browser"))
         }
         Error::Refused { code, .. } if code == "invalid_client" => Some(format!(
-            "{} setup --print keycloak-client --issuer {} --client-id {}",
-            desk.name, identity.issuer, identity.client_id
+            "{} setup --print keycloak-client {}",
+            desk.name,
+            choice.words(desk)
         )),
         _ => None,
     };

@@ -125,7 +125,7 @@ pub(crate) async fn login(
     if request.names_issuer {
         trust::trust(choice, request.any_server, desk).await?;
     } else {
-        trust::ensure(choice, Destination::Caller, desk).await?;
+        trust::ensure(choice, Destination::Caller, true, desk).await?;
         if request.any_server {
             trust::trust(choice, true, desk).await?;
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use datalab_core::{
     oidc::{Familiarity, KnownIssuers},
-    report::{Failure, Kind, printable},
+    report::{Failure, Kind, printable, quoted_if_needed},
 };
 
 use crate::{
@@ -39,6 +39,7 @@ impl Destination<'_> {
 pub(crate) async fn ensure(
     choice: &Choice,
     destination: Destination<'_>,
+    may_ask: bool,
     desk: &Desk<'_>,
 ) -> Result<(), Failure> {
     let identity = &choice.identity;
@@ -55,25 +56,38 @@ pub(crate) async fn ensure(
                     .map(|file| file.display().to_string())
                     .unwrap_or_default()
             ),
-            "Believe them?",
+            "Believe them?".to_owned(),
         ),
         Familiarity::NewIssuer => (
             format!("{issuer} (client {client_id}) is not among the issuers that you trust"),
-            "Log in there?",
+            match server {
+                Some(_) => format!("Log in there, and send its tokens {}?", to(destination)),
+                None => "Log in there?".to_owned(),
+            },
         ),
         Familiarity::NewServer => (
-            format!(
-                "a token of {issuer} has not gone {} before",
-                to(destination)
-            ),
-            "Send it there?",
+            match other_authority {
+                None => format!(
+                    "a token of {issuer} has not gone {} before",
+                    to(destination)
+                ),
+                Some(file) => format!(
+                    "a token of {issuer} has not gone {} before, and it was trusted with other certificate \
+                     authorities than those in {}",
+                    to(destination),
+                    file.display()
+                ),
+            },
+            "Send it there?".to_owned(),
         ),
     };
     let asked = format!(
-        "{}\nWhoever made this kubeconfig may see your password or use your token. {question} [y/N] ",
-        printable(&problem)
+        "{}\nWhoever made this kubeconfig may see your password or use your token. {} [y/N] ",
+        printable(&problem),
+        printable(&question),
     );
-    match desk.world.streams().ask(&asked).as_deref() {
+    let answer = may_ask.then(|| desk.world.streams().ask(&asked)).flatten();
+    match answer.as_deref() {
         Some("y" | "Y" | "yes") => {}
         Some(_) => {
             return Err(
@@ -102,19 +116,13 @@ fn refused(
     problem: String,
     desk: &Desk<'_>,
 ) -> Failure {
-    let identity = &choice.identity;
     let failure = Failure::new(Kind::Refused, problem)
         .detail("a kubeconfig can come from a stranger, and nobody is at a terminal to ask")
         .state("no login was begun, and no token was sent");
-    let mut named = format!(
-        "--issuer {} --client-id {}",
-        identity.issuer, identity.client_id
-    );
-    if let Some(file) = choice.authorities.first() {
-        named = format!("{named} --issuer-ca {}", file.display());
-    }
+    let named = choice.words(desk);
     match destination {
         Destination::Server(Some(server)) => {
+            let server = quoted_if_needed(server);
             failure.next(format!("{} setup {named} --server {server}", desk.name))
         }
         Destination::Server(None) => failure
@@ -153,6 +161,7 @@ pub(crate) async fn trust(
         if any_server {
             known.add_server(UNNAMED);
         }
+        // The last word counts: the one before may have been a slip.
         if let Some(file) = choice.authorities.first() {
             known.certificate_authority = Some(file.clone());
         }

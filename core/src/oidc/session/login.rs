@@ -3,7 +3,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Pending, Person, Record, Session, pending::CoolDown, record::Secrets, sessions::SESSION,
+    Pending, Person, Record, Session,
+    pending::CoolDown,
+    record::Secrets,
+    sessions::{SESSION, remove_replies},
 };
 use crate::{
     oidc::{Client, Error, Tokens, code_flow, device_flow},
@@ -76,6 +79,11 @@ impl Session<'_> {
         person: &mut dyn Person,
     ) -> Result<(Record, Secrets), Error> {
         // Before a person is troubled: whether what they do can be kept.
+        let earlier = match self.read_in(folder) {
+            // None of ours: it is replaced.
+            Err(Error::Session { .. }) => None,
+            read => read?,
+        };
         let room = folder.reserve(SESSION, SESSION_LENGTH, self.world)?;
         let sealer = self.new_sealer().await?;
         let http = self.http()?;
@@ -90,7 +98,7 @@ impl Session<'_> {
         self.check_account(&tokens)?;
         let (record, secrets) = Record::begin(
             &self.identity,
-            self.read_in(folder)?,
+            earlier,
             &options.scopes,
             self.authorities(),
             &tokens,
@@ -98,6 +106,8 @@ impl Session<'_> {
             self.world,
         )?;
         room.commit(&record.to_bytes())?;
+        // They hold a token of the earlier login, which may have been another person's.
+        remove_replies(&record)?;
         if client.keys_changed() {
             self.keep_provider(folder, &client);
         }

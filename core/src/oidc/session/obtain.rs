@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     AudienceToken, LoginOptions, Pending, Person, Record, Session,
     record::Secrets,
-    sessions::{LOCK, SESSION},
+    sessions::{LOCK, SESSION, remove_replies},
 };
 use crate::{
     http::Patience,
@@ -82,7 +82,7 @@ impl Session<'_> {
         person: &mut dyn Person,
     ) -> Result<Obtained, Error> {
         let began = self.world.now();
-        if let Some(record) = self.read()?
+        if let Some(record) = self.readable(self.read(), wanted)?
             && wanted.force == Force::No
             && record.is_fresh(began)
             && record.covers(wanted.scopes)
@@ -100,12 +100,17 @@ impl Session<'_> {
             Err(still_good) => return Ok(still_good),
         };
         folder.sweep()?;
-        let reason = match self.read_in(&folder)? {
-            None => None,
-            Some(record) if !record.covers(wanted.scopes) => {
+        let at_hand = self.read_in(&folder);
+        let reason = match at_hand {
+            Err(error @ Error::Session { .. }) if wanted.login.deliberate => {
+                Some(error.to_string())
+            }
+            Err(error) => return Err(error),
+            Ok(None) => None,
+            Ok(Some(record)) if !record.covers(wanted.scopes) => {
                 Some("more is asked for than at the last login".to_owned())
             }
-            Some(mut record) => match self.opened(&record)? {
+            Ok(Some(mut record)) => match self.opened(&record)? {
                 None => Some("the key of the session is gone".to_owned()),
                 Some((_, secrets))
                     if satisfied(&record, &wanted.force, began, self.world.now()) =>
@@ -223,7 +228,7 @@ impl Session<'_> {
                 return Err(error.into());
             };
             let now = self.world.now();
-            if let Some(record) = self.read_in(folder)?
+            if let Some(record) = self.readable(self.read_in(folder), wanted)?
                 && record.covers(wanted.scopes)
                 && (satisfied(&record, &wanted.force, began, now)
                     || (wanted.force == Force::No && record.is_valid(now)))
@@ -240,6 +245,18 @@ impl Session<'_> {
                 told = Some(pending);
             }
             sleep(LOOK).await;
+        }
+    }
+
+    /// A session's file that is none of ours stands in nobody's way who has come to log in.
+    fn readable(
+        &self,
+        read: Result<Option<Record>, Error>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<Record>, Error> {
+        match read {
+            Err(Error::Session { .. }) if wanted.login.deliberate => Ok(None),
+            read => read,
         }
     }
 
@@ -338,7 +355,7 @@ impl Session<'_> {
         let http = self.http()?;
         let mut client = self.client(folder, &http).await?;
         let patience = if valid {
-            Patience::NONE
+            Patience::BRIEF
         } else {
             Patience::USUAL
         };
@@ -357,6 +374,10 @@ impl Session<'_> {
         room.commit(&record.to_bytes())?;
         if client.keys_changed() {
             self.keep_provider(folder, &client);
+        }
+        if wanted.force != Force::No && renewed.is_ok() {
+            // They hold the token that somebody wants to be rid of.
+            remove_replies(record)?;
         }
         renewed
     }

@@ -67,7 +67,8 @@ impl CoolDown {
 
     /// A login failed.
     pub(super) fn write(folder: &Folder, error: &Error, world: &World) {
-        Self::keep(folder, error.to_string(), error.may_pass(), world);
+        let may_pass = error.may_pass() || error.nobody_was_asked();
+        Self::keep(folder, error.to_string(), may_pass, world);
     }
 
     fn keep(folder: &Folder, reason: String, may_pass: bool, world: &World) {

@@ -268,9 +268,7 @@ impl Session<'_> {
     /// Removes the session's files; those made from it first, since they are what opens doors. The
     /// folder and its lock stay: removing a lock that somebody waits for makes two of it.
     pub(super) fn forget(&self, folder: &Folder, record: &Record) -> Result<(), Error> {
-        for reply in &record.replies {
-            remove_reply(reply)?;
-        }
+        remove_replies(record)?;
         folder.remove(SESSION)?;
         Ok(folder.remove(PROVIDER)?)
     }
@@ -295,6 +293,14 @@ impl Session<'_> {
 
 /// A refresh that is under way is over by then; a login that waits for a person is not.
 const LOGOUT_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Removes the files made from a session: they hold a token that is not to be handed out any more.
+pub(super) fn remove_replies(record: &Record) -> Result<(), Error> {
+    record
+        .replies
+        .iter()
+        .try_for_each(|file| remove_reply(file))
+}
 
 fn remove_reply(file: &Path) -> Result<(), Error> {
     let (Some(folder), Some(name)) = (
