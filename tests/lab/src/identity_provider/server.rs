@@ -247,7 +247,7 @@ fn tls(transport: Transport, authority: &Authority) -> Result<Option<ServerConfi
         Transport::PlainHttp => return Ok(None),
         Transport::Https => authority.server(name, &["localhost"], &[ADDRESS])?,
         Transport::OtherName => authority.server(name, &["other.invalid"], &[])?,
-        Transport::SelfSigned => pki::self_signed(name, &[ADDRESS])?,
+        Transport::SelfSigned => pki::self_signed("self-signed", &[ADDRESS])?,
     };
     let pem = |error: rustls::pki_types::pem::Error| Error::Key(error.to_string());
     let chain = CertificateDer::pem_slice_iter(identity.certificate.as_bytes())

@@ -6,12 +6,22 @@ use std::thread;
 
 use super::{ClientError, ImageError, Lab};
 use crate::cloudnative_pg;
+use crate::directories;
 use crate::keycloak;
+use crate::packages;
 use crate::progress::{Progress, Shared};
 use crate::tools::Client;
 
 /// The majors of PostgreSQL that stories ask for beside the machine's own.
 const MAJORS: [u32; 2] = [13, 17];
+
+/// What stories run beside the tools: a keyring and its bus, and a witness of system calls.
+const PROGRAMS: [(&str, &str); 4] = [
+    ("dbus-daemon", "dbus-daemon"),
+    ("dbus-send", "dbus-bin"),
+    ("gnome-keyring-daemon", "gnome-keyring"),
+    ("strace", "strace"),
+];
 
 /// What went wrong while a lab was prepared.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +35,12 @@ pub enum Error {
     /// Keycloak could not be made or started.
     #[error(transparent)]
     Keycloak(#[from] keycloak::Error),
+    /// The cache has no place.
+    #[error(transparent)]
+    Directories(#[from] directories::Error),
+    /// A program could not be installed.
+    #[error(transparent)]
+    Packages(#[from] packages::Error),
     /// A program could not be built.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -45,6 +61,8 @@ impl Lab {
                         .map(drop)
                 })
             });
+            let cache = directories::cache_directory()?;
+            packages::provide(&cache, &PROGRAMS, &mut Shared(&progress))?;
             cloudnative_pg::install(self, &mut Shared(&progress))?;
             for client in Client::ALL {
                 self.client(client, &mut Shared(&progress))?;

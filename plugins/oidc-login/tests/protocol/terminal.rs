@@ -1,0 +1,120 @@
+//! A call of the tool by a person at a terminal.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::pty::openpty;
+
+use crate::call::{Call, Output};
+use crate::desk::{Desk, PATIENCE};
+
+/// The tool, at a terminal: stdin and stderr are it, stdout is a pipe to kubectl.
+pub(crate) struct Terminal<'a> {
+    desk: &'a Desk,
+    command: String,
+    child: Child,
+    keyboard: File,
+    screen: Arc<Mutex<Vec<u8>>>,
+}
+
+impl<'a> Terminal<'a> {
+    pub(crate) fn open(desk: &'a Desk, call: Call<'_>) -> Self {
+        let (words, environment, command) = call.parts();
+        let pair = openpty(None, None).unwrap();
+        let slave = |fd: &OwnedFd| Stdio::from(fd.try_clone().unwrap());
+        let child = Command::new("setsid")
+            .args(["--ctty", "--wait", "/bin/sh", "-c", "\"$@\"; exit $?", "sh"])
+            .args(words)
+            .env_clear()
+            .envs(environment)
+            .env("TERM", "xterm-256color")
+            .current_dir(desk.path("home"))
+            .stdin(slave(&pair.slave))
+            .stderr(slave(&pair.slave))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(pair.slave);
+        let keyboard = File::from(pair.master);
+        let screen = Arc::new(Mutex::new(Vec::new()));
+        let (mut source, shown) = (keyboard.try_clone().unwrap(), Arc::clone(&screen));
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            // The last one who has the terminal open closes it: EIO.
+            while let Ok(length) = source.read(&mut buffer) {
+                if length == 0 {
+                    break;
+                }
+                shown.lock().unwrap().extend_from_slice(&buffer[..length]);
+            }
+        });
+        Self {
+            desk,
+            command,
+            child,
+            keyboard,
+            screen,
+        }
+    }
+
+    pub(crate) fn screen(&self) -> String {
+        let bytes = self.screen.lock().unwrap().clone();
+        String::from_utf8_lossy(&bytes).replace("\r\n", "\n")
+    }
+
+    /// Waits until this stands on the screen.
+    #[track_caller]
+    pub(crate) fn shows(&mut self, text: &str) {
+        let begun = Instant::now();
+        while !self.screen().contains(text) {
+            let over = self.child.try_wait().unwrap();
+            assert!(
+                over.is_none() && begun.elapsed() < PATIENCE,
+                "no {text:?} on the screen ({over:?}):\n{}",
+                self.screen()
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn types(&mut self, text: &str) {
+        self.keyboard.write_all(text.as_bytes()).unwrap();
+    }
+
+    #[track_caller]
+    pub(crate) fn wait(mut self) -> Output {
+        let mut stdout = self.child.stdout.take().unwrap();
+        let said = thread::spawn(move || {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).unwrap();
+            text
+        });
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            if begun.elapsed() > PATIENCE {
+                // As a person would: Ctrl-C. It ends the sleeping tool and its parents.
+                self.types("\u{3}");
+                panic!("{} does not end:\n{}", self.command, self.screen());
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        let code = status
+            .code()
+            .unwrap_or_else(|| 128 + status.signal().unwrap());
+        // The reader has what was written before the end within a moment.
+        thread::sleep(Duration::from_millis(30));
+        let screen = self.screen();
+        let output = Output::new(self.command, said.join().unwrap(), screen, code);
+        output.check(self.desk);
+        output
+    }
+}
