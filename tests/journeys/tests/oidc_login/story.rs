@@ -80,6 +80,44 @@ fn the_first_command_logs_in_and_the_group_decides() {
     assert_eq!(laptop.typed(), 2);
 }
 
+#[test]
+fn a_logout_is_of_one_program_or_of_all() {
+    let Some(stage) = Stage::required_lab("a logout is of one program or of all") else {
+        return;
+    };
+    let scene = Scene::new(&stage, REALM, "oidc-");
+    let transcript = Transcript::of(&scene.play, "oidc_login");
+    let alice = scene.member("alice");
+    let laptop = scene.bare_laptop(&alice);
+    let audience = ["--audience", "vault@vault"];
+    laptop
+        .set_up("kubernetes", scene.team.namespace(), &audience)
+        .ok();
+    laptop.kubectl(&["get", "pods"]).ok();
+    laptop.tool(&["token", "--audience", "vault"]).ok();
+
+    // Somebody else's session goes on, and so does the browser's: the next login takes no password.
+    laptop.tool(&["logout"]).ok();
+    assert_eq!(scene.admin.sessions(&alice).len(), 1);
+    laptop.kubectl(&["get", "pods"]).ok();
+    assert_eq!((laptop.typed(), scene.admin.count("LOGIN", &alice)), (1, 3));
+
+    // Now it is not, and neither is any other program.
+    let out = laptop.tool(&["logout", "--sso"]);
+    transcript.keep("logout-everywhere", &out);
+    out.ok();
+    assert_eq!(scene.admin.sessions(&alice), []);
+    laptop.kubectl(&["get", "pods"]).ok();
+    assert_eq!((laptop.typed(), scene.admin.count("LOGIN", &alice)), (2, 4));
+
+    // Nothing is left at this machine, and there is nothing to end twice.
+    laptop.tool(&["logout", "--all"]).ok();
+    let sessions = laptop.tool(&["list"]).ok();
+    assert!(!sessions.contains(&alice), "{sessions}");
+    let again = laptop.tool(&["logout", "--all"]).ok();
+    assert!(again.contains("not logged in"), "{again}");
+}
+
 /// Everything in a folder, with modes and owners.
 #[track_caller]
 fn copy(from: &Path, to: &Path) {
