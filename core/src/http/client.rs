@@ -2,6 +2,7 @@ use std::{error::Error as _, path::PathBuf, time::Duration};
 
 use http::header;
 use reqwest::{Certificate, Proxy, Url, redirect::Policy, tls::Version};
+use rustls::CertificateError;
 
 use super::{Answer, Error, Request, patience::ANSWER_LIMIT};
 use crate::world::{Clock, Endpoint, World, read_file};
@@ -182,7 +183,7 @@ fn classify(error: reqwest::Error, host: &str, limit: Duration) -> Error {
 fn certificate(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
         return match error {
-            rustls::Error::InvalidCertificate(problem) => Some(problem.to_string()),
+            rustls::Error::InvalidCertificate(problem) => Some(in_words(problem)),
             _ => None,
         };
     }
@@ -192,6 +193,21 @@ fn certificate(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         .and_then(|error| error.get_ref())
         .and_then(|wrapped| certificate(wrapped));
     wrapped.or_else(|| certificate(error.source()?))
+}
+
+fn in_words(problem: &CertificateError) -> String {
+    match problem {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "no authority that is trusted here has signed it".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is for other names".to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "it has expired".to_owned()
+        }
+        other => other.to_string(),
+    }
 }
 
 /// Whether the connection ended before its time; what TLS has to say of that is a web page.

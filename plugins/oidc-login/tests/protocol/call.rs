@@ -6,7 +6,9 @@ use std::fmt;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,7 +20,18 @@ use serde_json::{Value, json};
 use crate::desk::{Desk, PATIENCE, SERVER};
 
 /// The program under test.
-pub(crate) const TOOL: &str = env!("CARGO_BIN_EXE_kubectl-datalab-oidc_login");
+pub(crate) static TOOL: LazyLock<String> = LazyLock::new(|| {
+    let built = env!("CARGO_BIN_EXE_kubectl-datalab-oidc_login");
+    // Linked as it is released, where somebody has built it so.
+    let released = std::env::var_os("DATALAB_BIN").and_then(|folder| {
+        let name = Path::new(built).file_name()?;
+        let program = Path::new(&folder).join(name);
+        program
+            .is_file()
+            .then(|| program.to_string_lossy().into_owned())
+    });
+    released.unwrap_or_else(|| built.to_owned())
+});
 
 /// A parent of its own for each call, as each kubectl is one; `exit` keeps the shell from giving
 /// its place to the tool.
@@ -135,7 +148,7 @@ impl<'a> Call<'a> {
     /// Begins it, and leaves it running.
     pub(crate) fn start(self) -> Running<'a> {
         let mut words = self.before.clone();
-        words.push(TOOL.to_owned());
+        words.push(TOOL.clone());
         words.extend(self.words.iter().cloned());
         let script = match self.times {
             1 => PARENT.to_owned(),
@@ -166,7 +179,7 @@ impl<'a> Call<'a> {
     /// The words and the environment, for who starts it in another way.
     pub(crate) fn parts(self) -> (Vec<String>, BTreeMap<&'static str, OsString>, String) {
         let line = self.line();
-        let mut words = vec![TOOL.to_owned()];
+        let mut words = vec![TOOL.clone()];
         words.extend(self.words);
         (words, self.environment, line)
     }
@@ -192,7 +205,7 @@ impl<'a> Running<'a> {
             let text = fs::read_to_string(&children).unwrap_or_default();
             pid = text.split_ascii_whitespace().next().and_then(|pid| {
                 let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
-                (program == std::path::Path::new(TOOL)).then(|| pid.parse().ok())?
+                (program == Path::new(TOOL.as_str())).then(|| pid.parse().ok())?
             });
             pid.is_some()
         });
