@@ -64,9 +64,8 @@ impl Lab {
             let cache = directories::cache_directory()?;
             packages::provide(&cache, &PROGRAMS, &mut Shared(&progress))?;
             cloudnative_pg::install(self, &mut Shared(&progress))?;
-            for client in Client::ALL {
-                self.client(client, &mut Shared(&progress))?;
-            }
+            // The other client is measured beside, and no story's.
+            self.client(Client::Helm, &mut Shared(&progress))?;
             keycloak::start(self, &mut Shared(&progress))?;
             let images = images
                 .join()

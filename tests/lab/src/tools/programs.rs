@@ -66,6 +66,7 @@ pub(crate) enum Client {
 
 impl Client {
     /// Each of them.
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 2] = [Self::Kubelogin, Self::Helm];
 
     /// The name of its program and of its module.
