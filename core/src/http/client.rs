@@ -200,8 +200,14 @@ fn in_words(problem: &CertificateError) -> String {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "no authority that is trusted here has signed it".to_owned()
         }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "it is for other names".to_owned()
+        CertificateError::NotValidForName => "it is for other names".to_owned(),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            // As the library shows them: DnsName("a.example").
+            let names: Vec<_> = presented
+                .iter()
+                .map(|name| name.split('"').nth(1).unwrap_or(name))
+                .collect();
+            format!("it is for {}", names.join(", "))
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "it has expired".to_owned()

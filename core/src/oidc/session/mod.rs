@@ -1,5 +1,6 @@
 //! Logins that are kept, for all processes of a user.
 
+mod audience;
 mod login;
 mod obtain;
 mod pending;

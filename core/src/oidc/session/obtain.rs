@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    AudienceToken, LoginOptions, Pending, Person, Record, Session,
+    LoginOptions, Pending, Person, Record, Session,
     record::Secrets,
     sessions::{LOCK, SESSION, remove_replies},
 };
@@ -13,6 +13,7 @@ use crate::{
     oidc::Error,
     store::{Folder, Lock, LockError, Sealer},
     words::Secret,
+    world::World,
 };
 
 /// Whether a token that is good by its own word is still to be exchanged.
@@ -56,7 +57,7 @@ const BACK_OFF: SignedDuration = SignedDuration::from_secs(10);
 const FORCED_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 
 /// Beyond the time that a person may take, for what is done before and after it.
-const SLACK: Duration = Duration::from_secs(30);
+pub(super) const SLACK: Duration = Duration::from_secs(30);
 
 /// How long after each other a waiting process looks: a refresh takes some 20 ms.
 const LOOK: Duration = Duration::from_millis(10);
@@ -64,8 +65,35 @@ const LOOK: Duration = Duration::from_millis(10);
 /// What is written beside the tokens, generously.
 const GROWTH: usize = 8 << 10;
 
+/// A session with its secrets laid open, and what seals them again.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) record: Record,
+    pub(super) secrets: Secrets,
+    sealer: Sealer,
+}
+
+impl Open {
+    /// What its file is to hold.
+    pub(super) fn sealed(&mut self, world: &World) -> Result<Vec<u8>, Error> {
+        self.record.seal(&self.secrets, &self.sealer, world)?;
+        Ok(self.record.to_bytes())
+    }
+
+    /// The room that its file takes once more is in it.
+    pub(super) fn length(&self) -> usize {
+        self.record.to_bytes().len() + GROWTH
+    }
+}
+
+impl From<Open> for Obtained {
+    fn from(open: Open) -> Self {
+        obtained(open.record, &open.secrets)
+    }
+}
+
 enum Renewed {
-    Yes,
+    Yes(Box<Open>),
     /// The provider has ended the session, or its secrets are gone.
     Ended(String),
 }
@@ -110,22 +138,15 @@ impl Session<'_> {
             Ok(Some(record)) if !record.covers(wanted.scopes) => {
                 Some("more is asked for than at the last login".to_owned())
             }
-            Ok(Some(mut record)) => match self.opened(&record)? {
+            Ok(Some(record)) => match self.opened(record)? {
                 None => Some("the key of the session is gone".to_owned()),
-                Some((_, secrets))
-                    if satisfied(&record, &wanted.force, began, self.world.now()) =>
-                {
-                    return Ok(obtained(record, &secrets));
+                Some(open) if satisfied(&open.record, &wanted.force, began, self.world.now()) => {
+                    return Ok(open.into());
                 }
-                Some((sealer, mut secrets)) => {
-                    let renewed = self
-                        .renew(&folder, &mut record, &mut secrets, &sealer, wanted, person)
-                        .await?;
-                    match renewed {
-                        Renewed::Yes => return Ok(obtained(record, &secrets)),
-                        Renewed::Ended(reason) => Some(reason),
-                    }
-                }
+                Some(open) => match self.renew(&folder, open, wanted, person).await? {
+                    Renewed::Yes(open) => return Ok((*open).into()),
+                    Renewed::Ended(reason) => Some(reason),
+                },
             },
         };
         if let Some(reason) = &reason {
@@ -151,61 +172,6 @@ impl Session<'_> {
         folder.sweep()?;
         let (record, secrets) = self.log_in(&folder, wanted.login, began, person).await?;
         Ok(obtained(record, &secrets))
-    }
-
-    /// A token of the session for one other service, by scopes that make the provider mean it.
-    ///
-    /// # Errors
-    /// As [`obtain`](Self::obtain).
-    pub async fn audience_token(
-        &self,
-        audience: &str,
-        wanted: &Wanted<'_>,
-        person: &mut dyn Person,
-    ) -> Result<AudienceToken, Error> {
-        // Nobody is asked to log in while the lock is held for this.
-        self.obtain(wanted, person).await?;
-        let folder = self.folder()?;
-        let lock = folder.lock(LOCK, SLACK, |_| {}).await;
-        let _lock = lock.map_err(|error| self.held(&folder, error))?;
-        let Some(mut record) = self.read_in(&folder)? else {
-            return Err(self.login_needed(Some("it was logged out meanwhile".to_owned())));
-        };
-        let Some((sealer, mut secrets)) = self.opened(&record)? else {
-            return Err(self.login_needed(Some("the key of the session is gone".to_owned())));
-        };
-        if let Some(token) = secrets.audiences.get(audience)
-            && token.is_fresh(self.world.now())
-            && wanted.force == Force::No
-        {
-            return Ok(token.clone());
-        }
-        let Some(refresh_token) = secrets.refresh_token() else {
-            return Err(self.login_needed(Some("the provider gave no refresh token".to_owned())));
-        };
-        let room = folder.reserve(SESSION, record.to_bytes().len() + GROWTH, self.world)?;
-        let http = self.http()?;
-        let mut client = self.client(&folder, &http).await?;
-        let refreshed = client
-            .refresh(&refresh_token, wanted.scopes, Patience::USUAL)
-            .await?;
-        secrets.rotate(refreshed.refresh_token.as_ref());
-        let token =
-            refreshed
-                .tokens
-                .and_then(|tokens| match tokens.claims.subject() == record.subject {
-                    true => Ok(AudienceToken::new(&tokens)),
-                    false => Err(Error::OtherAccount {
-                        wanted: record.subject.clone(),
-                        found: tokens.claims.subject().to_owned(),
-                    }),
-                });
-        if let Ok(token) = &token {
-            secrets.audiences.insert(audience.to_owned(), token.clone());
-        }
-        record.seal(&secrets, &sealer, self.world)?;
-        room.commit(&record.to_bytes())?;
-        token
     }
 
     /// The lock; or a token, because another process that had it got one, or because the one at
@@ -260,7 +226,7 @@ impl Session<'_> {
         }
     }
 
-    fn held(&self, folder: &Folder, error: LockError) -> Error {
+    pub(super) fn held(&self, folder: &Folder, error: LockError) -> Error {
         match error {
             LockError::Held { by, .. } => Error::LoginElsewhere {
                 issuer: self.identity.issuer.clone(),
@@ -271,113 +237,104 @@ impl Session<'_> {
         }
     }
 
-    /// The session's secrets with their key; `None` when they are lost for good.
-    fn opened(&self, record: &Record) -> Result<Option<(Sealer, Secrets)>, Error> {
-        let opened = self.sealer(record).and_then(|sealer| {
+    /// The session with its secrets; `None` when they are lost for good.
+    pub(super) fn opened(&self, record: Record) -> Result<Option<Open>, Error> {
+        let opened = self.sealer(&record).and_then(|sealer| {
             let secrets = record.open(&sealer)?;
             Ok((sealer, secrets))
         });
         match opened {
-            Ok(opened) => Ok(Some(opened)),
+            Ok((sealer, secrets)) => Ok(Some(Open {
+                record,
+                secrets,
+                sealer,
+            })),
             Err(Error::Seal(error)) if error.is_lost() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Exchanges the session's token. What it brings is written before anybody uses it.
+    /// Exchanges the session's token; while it is good, trouble that passes is only noted.
     async fn renew(
         &self,
         folder: &Folder,
-        record: &mut Record,
-        secrets: &mut Secrets,
-        sealer: &Sealer,
+        mut open: Open,
         wanted: &Wanted<'_>,
         person: &mut dyn Person,
     ) -> Result<Renewed, Error> {
         let now = self.world.now();
-        let valid = record.is_valid(now) && wanted.force != Force::Now;
-        let just_failed = record
+        let valid = open.record.is_valid(now) && wanted.force != Force::Now;
+        let just_failed = open
+            .record
             .failed
             .is_some_and(|failed| now.duration_since(failed) < BACK_OFF);
         if valid && just_failed {
-            return Ok(Renewed::Yes);
+            return Ok(Renewed::Yes(Box::new(open)));
         }
-        let Some(refresh_token) = secrets.refresh_token() else {
+        let Some(refresh_token) = open.secrets.refresh_token() else {
             let reason = "the provider gave no refresh token";
             return Ok(Renewed::Ended(reason.to_owned()));
         };
-        let asked = self
-            .asked(
-                folder,
-                record,
-                secrets,
-                sealer,
-                &refresh_token,
-                wanted,
-                valid,
-            )
+        let patience = match valid {
+            true => Patience::BRIEF,
+            false => Patience::USUAL,
+        };
+        let exchanged = self
+            .exchange(folder, &mut open, &refresh_token, &wanted.force, patience)
             .await;
-        match asked {
-            Ok(()) => Ok(Renewed::Yes),
+        match exchanged {
+            Ok(()) => Ok(Renewed::Yes(Box::new(open))),
             Err(error) if error.ends_session() => {
-                self.forget(folder, record)?;
+                self.forget(folder, &open.record)?;
                 Ok(Renewed::Ended(error.to_string()))
             }
             Err(error) if valid && !matches!(error, Error::OtherAccount { .. }) => {
                 person.note(&format!(
                     "the token could not be renewed, and holds until {}: {error}",
-                    record.expires
+                    open.record.expires
                 ));
-                record.failed = Some(now);
+                open.record.failed = Some(now);
                 // Not worth failing for: the next one only asks a bit too early.
-                let _ = folder.write(SESSION, &record.to_bytes(), self.world);
-                Ok(Renewed::Yes)
+                let _ = folder.write(SESSION, &open.record.to_bytes(), self.world);
+                Ok(Renewed::Yes(Box::new(open)))
             }
             Err(error) => Err(error),
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one step of renew(), split off for its errors"
-    )]
-    async fn asked(
+    /// Trades the refresh token. What it brings is written before anybody uses it.
+    async fn exchange(
         &self,
         folder: &Folder,
-        record: &mut Record,
-        secrets: &mut Secrets,
-        sealer: &Sealer,
+        open: &mut Open,
         refresh_token: &Secret<String>,
-        wanted: &Wanted<'_>,
-        valid: bool,
+        force: &Force,
+        patience: Patience,
     ) -> Result<(), Error> {
-        let room = folder.reserve(SESSION, record.to_bytes().len() + GROWTH, self.world)?;
+        let room = folder.reserve(SESSION, open.length(), self.world)?;
         let http = self.http()?;
         let mut client = self.client(folder, &http).await?;
-        let patience = if valid {
-            Patience::BRIEF
-        } else {
-            Patience::USUAL
-        };
-        let refreshed = client
-            .refresh(refresh_token, &record.scopes, patience)
-            .await?;
+        let scopes = &open.record.scopes;
+        let refreshed = client.refresh(refresh_token, scopes, patience).await?;
+        let Open {
+            record, secrets, ..
+        } = open;
         secrets.rotate(refreshed.refresh_token.as_ref());
+        let now = self.world.now();
         let renewed = refreshed
             .tokens
-            .and_then(|tokens| record.renew(secrets, &tokens, self.world.now()));
-        if matches!(wanted.force, Force::Refused { .. }) && renewed.is_ok() {
-            record.forced = Some(self.world.now());
+            .and_then(|tokens| record.renew(secrets, &tokens, now));
+        if matches!(force, Force::Refused { .. }) && renewed.is_ok() {
+            record.forced = Some(now);
         }
         // Also when the rest is of no use: the old refresh token may be used up.
-        record.seal(secrets, sealer, self.world)?;
-        room.commit(&record.to_bytes())?;
+        room.commit(&open.sealed(self.world)?)?;
         if client.keys_changed() {
             self.keep_provider(folder, &client);
         }
-        if wanted.force != Force::No && renewed.is_ok() {
+        if *force != Force::No && renewed.is_ok() {
             // They hold the token that somebody wants to be rid of.
-            remove_replies(record)?;
+            remove_replies(&open.record)?;
         }
         renewed
     }
