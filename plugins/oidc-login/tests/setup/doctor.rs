@@ -1,6 +1,6 @@
 //! Why a token is not accepted.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use datalab_lab::identity_provider::Reply;
 use serde_json::json;
@@ -135,4 +135,52 @@ fn the_platform_says_what_it_expects() {
     let run = stage.run(&["doctor", "--onyxia", &stage.origin()]);
     assert_eq!(run.code, 1);
     stage.keep("doctor-platform", &run);
+}
+
+#[test]
+fn a_token_that_ran_out_in_a_session_that_is_over_is_named() {
+    let stage = Stage::new();
+    stage
+        .provider
+        .set(|settings| settings.access_token_seconds = 2);
+    stage.log_in();
+    let logins = stage.provider.logins();
+    stage.provider.end_sessions();
+    let mut said = String::new();
+    stage
+        .provider
+        .until("the token has run out", Duration::from_secs(30), || {
+            let run = stage.run(&["doctor"]);
+            said = run.stdout;
+            said.contains("cannot be exchanged")
+        });
+    let lines: Vec<_> = said
+        .lines()
+        .filter(|line| line.contains("run out"))
+        .collect();
+    assert_eq!(lines.len(), 2, "{said}");
+    assert!(lines[0].starts_with("WRONG   refresh"), "{said}");
+    assert!(lines[1].starts_with("WRONG   times"), "{said}");
+    assert!(
+        said.contains("next: kubectl datalab oidc-login login"),
+        "{said}"
+    );
+    assert_eq!(stage.provider.logins(), logins);
+}
+
+#[test]
+fn a_token_that_ran_out_is_exchanged_before_it_is_looked_at() {
+    let stage = Stage::new();
+    stage
+        .provider
+        .set(|settings| settings.access_token_seconds = 2);
+    stage.log_in();
+    let logins = stage.provider.logins();
+    stage
+        .provider
+        .until("the token has run out", Duration::from_secs(30), || {
+            let run = stage.run(&["doctor"]);
+            run.stdout.contains("had run out, and was exchanged")
+        });
+    assert_eq!(stage.provider.logins(), logins);
 }

@@ -1,6 +1,10 @@
 //! What is written, and what is left alone.
 
-use std::fs;
+use std::{
+    fs,
+    io::Write as _,
+    process::{Command, Stdio},
+};
 
 use serde_json::json;
 
@@ -84,6 +88,40 @@ fn an_entry_of_somebody_elses_is_replaced_only_when_told() {
 }
 
 #[test]
+fn at_a_terminal_it_is_shown_and_asked_about() {
+    for (answer, code) in [("n", 1), ("", 1), ("y", 0)] {
+        let stage = Stage::new();
+        stage.write_kubeconfig(OTHERS);
+        let words = stage.words(&["--name", "work"]).join(" ");
+        let command = format!("{} setup {words}", stage.program().display());
+        let mut script = Command::new("script")
+            .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+            .env_clear()
+            .env("HOME", stage.home.path())
+            .env("PATH", "/usr/bin:/bin")
+            .env("SHELL", "/bin/sh")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = script.stdin.take().unwrap();
+        writeln!(stdin, "{answer}").unwrap();
+        let output = script.wait_with_output().unwrap();
+        drop(stdin);
+        let screen = String::from_utf8_lossy(&output.stdout);
+        assert!(screen.contains("Replace them? [y/N]"), "{screen}");
+        assert!(
+            screen.contains("server: https://work.example -> "),
+            "{screen}"
+        );
+        assert_eq!(output.status.code(), Some(code), "{screen}");
+        let is_as_before = stage.kubeconfig().unwrap() == OTHERS;
+        assert_eq!(is_as_before, code != 0, "{screen}");
+        assert_eq!(stage.known_issuers().is_none(), code != 0, "{screen}");
+    }
+}
+
+#[test]
 fn a_locked_kubeconfig_is_left_alone() {
     let stage = Stage::new();
     stage.write_kubeconfig(OTHERS);
@@ -143,7 +181,7 @@ fn a_program_in_the_kubeconfigs_folder_is_warned_of() {
     let beside = stage.path(".kube/kubectl-datalab-oidc_login");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kubectl-datalab-oidc_login"), &beside).unwrap();
     let words = stage.words(&["--name", "lab"]);
-    let output = std::process::Command::new(&beside)
+    let output = Command::new(&beside)
         .arg("setup")
         .args(&words)
         .env_clear()
