@@ -12,3 +12,53 @@ fn the_readme_quotes_the_benchmarks_as_they_were_measured() {
     assert!(table.lines().count() > 2, "no rows in {measured}");
     assert!(readme.contains(table), "{table}\nis not in README.md");
 }
+
+/// `MODULE::NAME` of the last column of a table, as in "| 1 | … | `races::one_login` |".
+fn named_tests(readme: &str) -> Vec<(&str, &str)> {
+    readme
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.ends_with("` |"))
+        .filter_map(|line| line.trim_end_matches([' ', '|']).rsplit_once("| "))
+        .flat_map(|(_, names)| names.split(", "))
+        .filter_map(|name| name.trim_matches('`').rsplit_once("::"))
+        .map(|(module, name)| (module.trim_end_matches("::tests"), name))
+        .collect()
+}
+
+/// All files below a folder, with what they hold.
+fn sources(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            found.push((name, fs::read_to_string(&path).unwrap()));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_readme_of_oidc_login_names_tests_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folders = [
+        "core/src/oidc",
+        "plugins/oidc-login",
+        "tests/journeys/tests/oidc_login",
+    ];
+    let sources: Vec<_> = folders
+        .iter()
+        .flat_map(|folder| sources(&root.join(folder)))
+        .collect();
+    let readme = fs::read_to_string(root.join("plugins/oidc-login/README.md")).unwrap();
+    let named = named_tests(&readme);
+    assert!(named.len() > 20, "{named:?}");
+    for (module, name) in named {
+        let is_there = sources.iter().any(|(file, text)| {
+            file == module && text.contains(&format!("fn {name}(")) && text.contains("test]")
+        });
+        assert!(is_there, "{module}::{name} is in none of {folders:?}");
+    }
+}
