@@ -51,7 +51,7 @@ pub(crate) struct Call<'a> {
 /// What a call came to.
 #[derive(Clone)]
 pub(crate) struct Output {
-    command: String,
+    pub(crate) command: String,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
     /// The exit code; of a signal 128 and its number.

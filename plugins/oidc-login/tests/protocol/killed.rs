@@ -23,6 +23,17 @@ struct Step {
     nth: usize,
 }
 
+/// What became of a session whose refresh was killed.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    /// The next refresh works.
+    Survived,
+    /// A login was needed, and one was enough.
+    Lost,
+    /// The refresh ended before it came to that step.
+    NotReached,
+}
+
 /// What becomes of a desk whose tool was killed: how many logins it took to go on.
 #[track_caller]
 fn logins_to_go_on(desk: &Desk, at: &str) -> usize {
@@ -107,29 +118,28 @@ fn killed_at_each_step_that_it_takes_itself_it_goes_on_with_at_most_one_login() 
         assert!(taken, "a refresh without {call}: {steps:?}");
     }
     let shares = (0..DESKS).map(|desk| steps.iter().skip(desk).step_by(DESKS));
-    let lost = side_by_side(shares, |share| {
+    let fates = side_by_side(shares, |share| {
         let mut desk = Desk::new();
         // A refresh token that is used up is tried again: whether it is, only the provider knows.
         desk.expect_complaints();
         desk.log_in();
         share
-            .filter(|step| !survives(&desk, step))
-            .map(|step| format!("{step:?}\n"))
+            .map(|step| format!("{:?} {step:?}\n", killed_at(&desk, step)))
             .collect()
     });
-    let count = lost.lines().count();
+    let count = |fate: Fate| {
+        let fate = format!("{fate:?} ");
+        fates.lines().filter(|line| line.starts_with(&fate)).count()
+    };
     // Nothing but the moment between the provider's deed and the file's new name: the answer is
     // read, sealed, written, cut to length, synced and renamed.
-    assert!(
-        (1..=8).contains(&count),
-        "{count} of {} lose the session:\n{lost}",
-        steps.len()
-    );
+    assert!((1..=10).contains(&count(Fate::Lost)), "{fates}");
+    assert!(count(Fate::NotReached) * 10 <= steps.len(), "{fates}");
 }
 
-/// Kills a refresh at this step; whether the session goes on without a login.
+/// Kills a refresh at this step; what became of its session.
 #[track_caller]
-fn survives(desk: &Desk, step: &Step) -> bool {
+fn killed_at(desk: &Desk, step: &Step) -> Fate {
     let before = desk.provider.live_refresh_tokens();
     let Step { call, nth } = step;
     let inject = format!("inject={call}:signal=KILL:when={nth}");
@@ -138,13 +148,17 @@ fn survives(desk: &Desk, step: &Step) -> bool {
     let killed = refresh
         .after(["strace", "-qq", "-f", "-o", &log, "-e", &inject])
         .run();
+    if killed.code == 0 {
+        // One read more or less, as the network has it: this time the step was not taken.
+        return Fate::NotReached;
+    }
     assert_eq!(killed.code, 128 + 9, "{step:?}: {killed}");
     let used_up = desk.provider.live_refresh_tokens() != before;
     match logins_to_go_on(desk, &format!("{step:?}")) {
-        0 => true,
+        0 => Fate::Survived,
         1 => {
             assert!(used_up, "{step:?}: lost a token that was still good");
-            false
+            Fate::Lost
         }
         more => panic!("{step:?}: {more} logins"),
     }

@@ -6,6 +6,7 @@
 //! | `login`, `device` | both flows as they should be, and all the ways in which they end otherwise |
 //! | `callback` | who comes to the loopback port with a forged answer gets nowhere |
 //! | `tokens`, `answers` | tokens that lie; answers that are too long, lead elsewhere, or are no answers |
+//! | `audience`, `logout` | tokens for other services; the end of it all, with the provider or without |
 //! | `refresh`, `killed`, `races` | a session survives trouble, kills at every step, and many callers |
 //! | `storms` | after a login that failed nobody is asked again at once |
 //! | `files`, `disk` | files that somebody else touched, a full disk, a home that cannot be written |
@@ -28,6 +29,7 @@ mod redact;
 mod terminal;
 
 mod answers;
+mod audience;
 mod callback;
 mod clock;
 mod device;
@@ -37,6 +39,7 @@ mod issuers;
 mod keyring;
 mod killed;
 mod login;
+mod logout;
 mod races;
 mod refresh;
 mod reply;

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use datalab_lab::identity_provider::{Endpoint, Fault, Options, Reply, What};
 
+use serde_json::json;
+
 use crate::call::Output;
-use crate::desk::{Desk, side_by_side};
+use crate::desk::{Desk, SERVER, side_by_side};
 
 /// Long enough for a call on a busy machine, short enough to be waited for.
 const LIFE_SECONDS: i64 = 12;
@@ -187,11 +189,42 @@ fn a_401_is_answered_by_one_refresh_and_no_more() {
     // kubectl asks again, from the same process, for what it was just given: the server has
     // refused it. Sixteen times the same question is one answer.
     let desk = Desk::new();
-    desk.log_in();
+    let refused = desk.log_in().token();
     desk.provider.forget_requests();
     let output = desk.get_token().times(16).run();
     assert_eq!(output.code, 0, "{}", output.stderr);
-    let refreshes = desk.provider.count(Endpoint::Refresh);
-    assert!(refreshes <= 1, "{refreshes} refreshes for one token");
+    assert_eq!(desk.provider.count(Endpoint::Refresh), 1);
     assert_eq!(desk.provider.logins(), 1);
+    let served: Vec<&str> = output.stdout.lines().collect();
+    assert_eq!(served.len(), 16);
+    assert!(
+        served[0].contains(&refused),
+        "another kubectl's first question"
+    );
+    let renewed = served[1..].iter().all(|reply| !reply.contains(&refused));
+    assert!(renewed, "the refused token was given again");
+    // Another kubectl meets the new token, and no refresh.
+    assert!(!desk.get_token().run().stdout.contains(&refused));
+    assert_eq!(desk.provider.count(Endpoint::Refresh), 1);
+}
+
+#[test]
+fn a_program_that_asks_thrice_for_one_client_causes_no_refresh() {
+    // As the kube crate does it; its question does not end in a newline, as client-go's does.
+    let desk = Desk::new();
+    let token = desk.log_in().token();
+    desk.provider.forget_requests();
+    let question = json!({
+        "kind": "ExecCredential",
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "spec": {"interactive": true, "cluster": {"server": SERVER}},
+    });
+    let call = desk.verb("get-token").times(3);
+    let output = call
+        .with("KUBERNETES_EXEC_INFO", question.to_string())
+        .run();
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    let served = output.stdout.lines().filter(|reply| reply.contains(&token));
+    assert_eq!(served.count(), 3);
+    assert_eq!(desk.provider.requests().len(), 0);
 }
