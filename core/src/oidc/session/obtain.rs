@@ -276,7 +276,15 @@ impl Session<'_> {
             return Ok(Renewed::Ended(reason.to_owned()));
         };
         let patience = match valid {
-            true => Patience::BRIEF,
+            true => {
+                let left = open.record.stated_expiry().duration_since(now);
+                // Whoever waits for it still needs it afterwards.
+                let half = Duration::try_from(left / 2).unwrap_or_default();
+                Patience {
+                    longest_answer: Patience::BRIEF.longest_answer.min(half),
+                    ..Patience::BRIEF
+                }
+            }
             false => Patience::USUAL,
         };
         let exchanged = self
@@ -288,7 +296,12 @@ impl Session<'_> {
                 self.forget(folder, &open.record)?;
                 Ok(Renewed::Ended(error.to_string()))
             }
-            Err(error) if valid && !matches!(error, Error::OtherAccount { .. }) => {
+            // A token that ran out meanwhile is nobody's.
+            Err(error)
+                if valid
+                    && open.record.is_valid(self.world.now())
+                    && !matches!(error, Error::OtherAccount { .. }) =>
+            {
                 person.note(&format!(
                     "the token could not be renewed, and holds until {}: {error}",
                     open.record.expires

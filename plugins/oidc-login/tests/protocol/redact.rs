@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-const REPLACED: [(&str, &str); 10] = [
+const REPLACED: [(&str, &str); 11] = [
     // The authority's file, in a folder of the provider.
     (r"\S*/datalab-idp-\w+/ca\.pem", "/etc/ssl/lab.pem"),
     // The desk's folder.
@@ -16,6 +16,7 @@ const REPLACED: [(&str, &str); 10] = [
         "USER-CODE",
     ),
     (r"\b[0-9a-f]{16,64}\b", "DIGEST"),
+    (r"did not answer within \d+ s", "did not answer within N s"),
     (
         r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d+)? UTC",
         "YYYY-MM-DD hh:mm:ss UTC",

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::pty::openpty;
@@ -21,6 +21,8 @@ pub(crate) struct Terminal<'a> {
     child: Child,
     keyboard: File,
     screen: Arc<Mutex<Vec<u8>>>,
+    /// Ends when nobody has the terminal open any more.
+    reader: JoinHandle<()>,
 }
 
 impl<'a> Terminal<'a> {
@@ -57,7 +59,7 @@ impl<'a> Terminal<'a> {
         let keyboard = File::from(pair.master);
         let screen = Arc::new(Mutex::new(Vec::new()));
         let (mut source, shown) = (keyboard.try_clone().unwrap(), Arc::clone(&screen));
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             let mut buffer = [0; 4096];
             // The last one who has the terminal open closes it: EIO.
             while let Ok(length) = source.read(&mut buffer) {
@@ -73,6 +75,7 @@ impl<'a> Terminal<'a> {
             child,
             keyboard,
             screen,
+            reader,
         }
     }
 
@@ -126,8 +129,9 @@ impl<'a> Terminal<'a> {
         let code = status
             .code()
             .unwrap_or_else(|| 128 + status.signal().unwrap());
-        // The reader has what was written before the end within a moment.
-        thread::sleep(Duration::from_millis(30));
+        let reader = &self.reader;
+        self.desk
+            .until("the end of what is shown", || reader.is_finished());
         let screen = self.screen();
         let output = Output::new(self.command, said.join().unwrap(), screen, code);
         // Where both are one, what is on the screen may have been asked for.
