@@ -190,7 +190,7 @@ impl<'a> Client<'a> {
             })?;
         let protocol = self.protocol()?.set_revocation_url(endpoint);
         let token = RefreshToken::new(refresh_token.expose().clone());
-        let asked = Asked::new(self.http, Patience::USUAL, WHAT);
+        let asked = Asked::new(self.http, Patience::BRIEF, WHAT);
         let relay = Relay::new(&asked);
         let request = protocol
             .revoke_token(CoreRevocableToken::RefreshToken(token))
@@ -238,7 +238,7 @@ impl<'a> Client<'a> {
             )
             .body(form.into_bytes())
             .map_err(|error| bad(error.to_string()))?;
-        let answer = Asked::new(self.http, Patience::USUAL, WHAT)
+        let answer = Asked::new(self.http, Patience::BRIEF, WHAT)
             .ask(request)
             .await?;
         match answer.is_success() {

@@ -63,6 +63,14 @@ pub enum Error {
         /// The status.
         status: u16,
     },
+    /// It could not be asked a moment ago, and is not asked again right away.
+    #[error("{issuer} could not be asked a moment ago: {reason}")]
+    JustFailed {
+        /// The issuer.
+        issuer: String,
+        /// What came between.
+        reason: String,
+    },
     /// Its answer is not one.
     #[error("the identity provider's answer to {what} cannot be used: {reason}")]
     BadAnswer {
@@ -181,7 +189,7 @@ impl Error {
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Http(error) => error.may_pass(),
-            Self::Unavailable { .. } => true,
+            Self::Unavailable { .. } | Self::JustFailed { .. } => true,
             _ => false,
         }
     }
@@ -215,7 +223,7 @@ impl Error {
             | Self::Token { .. }
             | Self::Denied { .. }
             | Self::OtherAccount { .. } => Kind::Refused,
-            Self::Unavailable { .. } => Kind::Unreachable,
+            Self::Unavailable { .. } | Self::JustFailed { .. } => Kind::Unreachable,
             Self::NotFinished { .. }
             | Self::CodeExpired
             | Self::LoginElsewhere { .. }

@@ -31,7 +31,9 @@ pub use client::Client;
 pub use device_flow::DeviceCode;
 pub use error::Error;
 pub use identity::{Account, Identity, check_issuer};
-pub use known_issuers::{Audience, Familiarity, KnownIssuer, KnownIssuers, KnownIssuersError};
+pub use known_issuers::{
+    Audience, Familiarity, KnownIssuer, KnownIssuers, KnownIssuersError, Way, server_url,
+};
 pub use probe::ClientCheck;
 pub use provider::Provider;
 pub use session::{

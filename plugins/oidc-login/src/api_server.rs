@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use datalab_core::{
     http::{self, Client, Options, Patience},
-    kubeconfig::{Connection, Overrides, Trust, resolve},
+    kubeconfig::{Connection, Credential, Overrides, Trust, resolve},
+    oidc::Way,
     report::{Failure, Kind},
     words::Secret,
     world::World,
@@ -61,6 +62,28 @@ pub(crate) fn of_context(args: &SessionArgs, world: &World) -> Result<Connection
         ..Overrides::default()
     };
     Ok(resolve(&overrides, world)?)
+}
+
+/// The server with the way to it, as kubectl would tell a credential plugin.
+pub(crate) fn destination(connection: &Connection) -> String {
+    let asked = match &connection.credential {
+        Credential::Exec(spec) => spec.cluster.as_ref(),
+        _ => None,
+    };
+    let (trust, proxy, name) = match asked {
+        Some(cluster) => (&cluster.trust, &cluster.proxy_url, &cluster.tls_server_name),
+        None => (&connection.trust, &None, &connection.tls_server_name),
+    };
+    let way = Way {
+        authorities: match trust {
+            Trust::Authorities(pem) => Some(pem),
+            Trust::System | Trust::Insecure => None,
+        },
+        is_insecure: *trust == Trust::Insecure,
+        proxy: proxy.as_deref(),
+        tls_server_name: name.as_deref(),
+    };
+    way.to(&connection.server)
 }
 
 /// Asks the server who the token's bearer is.

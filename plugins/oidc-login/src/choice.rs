@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use datalab_core::{
     kubeconfig::{Credential, ExecSpec, Overrides, resolve},
-    oidc::{Account, Identity, Session, check_issuer},
+    oidc::{Account, Identity, Session, check_issuer, server_url},
     report::{Failure, Kind, quoted_if_needed},
 };
 
@@ -33,7 +33,7 @@ impl Choice {
         if let Some(choice) = Self::of_context(args, desk)? {
             return Ok(choice);
         }
-        let mut sessions = desk.sessions.all()?;
+        let (mut sessions, _) = desk.sessions.all()?;
         if let Some(account) = &args.account {
             sessions.retain(|record| {
                 record.username == *account || record.identity.account.0.as_ref() == Some(account)
@@ -72,7 +72,7 @@ impl Choice {
             && let Some(server) = &asked.server
         {
             let known = desk.known.issuers.iter();
-            let mut of_server = known.filter(|known| known.has_server(server));
+            let mut of_server = known.filter(|known| known.has_url(server_url(server).0));
             if let (Some(only), None) = (of_server.next(), of_server.next()) {
                 let args = SessionArgs {
                     issuer: Some(only.issuer.clone()),
@@ -97,6 +97,16 @@ impl Choice {
             Some(id) => id.clone(),
             None => only_client(issuer, desk)?,
         };
+        for (name, text) in [
+            ("client id", Some(&client_id)),
+            ("account", args.account.as_ref()),
+        ] {
+            // It could say something of its own in a question.
+            if text.is_some_and(|text| text.chars().any(|c| c.is_control() || c.is_whitespace())) {
+                let problem = format!("the {name} holds blanks or control characters");
+                return Err(Failure::new(Kind::Usage, problem));
+            }
+        }
         let known = desk.known.find(issuer, &client_id);
         // Kept for calls from other folders.
         let absolute = |file: &PathBuf| std::path::absolute(file).unwrap_or_else(|_| file.clone());

@@ -2,7 +2,9 @@
 //!
 //! <https://kubernetes.io/docs/reference/config-api/client-authentication.v1/>
 
+use data_encoding::BASE64;
 use datalab_core::{
+    oidc::Way,
     report::{Failure, Kind},
     world::World,
 };
@@ -27,7 +29,8 @@ pub(crate) struct Asked {
     pub(crate) version: &'static str,
     /// Whether kubectl asks, rather than a person or a script.
     pub(crate) by_kubectl: bool,
-    /// The API server that the token is for, where the kubeconfig lets kubectl tell.
+    /// The API server that the token is for, with the way to it, where the kubeconfig lets kubectl
+    /// tell.
     pub(crate) server: Option<String>,
     /// Whether a person may be asked: kubectl has left them the terminal.
     pub(crate) may_ask: bool,
@@ -50,8 +53,33 @@ struct Spec {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
 struct Cluster {
     server: String,
+    certificate_authority_data: Option<String>,
+    #[serde(default)]
+    insecure_skip_tls_verify: bool,
+    proxy_url: Option<String>,
+    tls_server_name: Option<String>,
+}
+
+impl Cluster {
+    /// The server with the way that the kubeconfig leads to it.
+    fn destination(&self) -> String {
+        let authorities = self.certificate_authority_data.as_ref().map(|data| {
+            let decoded = BASE64.decode(data.as_bytes());
+            decoded.unwrap_or_else(|_| data.clone().into_bytes())
+        });
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let (proxy, tls_server_name) = (given(&self.proxy_url), given(&self.tls_server_name));
+        let way = Way {
+            authorities: authorities.as_deref().filter(|pem| !pem.is_empty()),
+            is_insecure: self.insecure_skip_tls_verify,
+            proxy: proxy.as_deref(),
+            tls_server_name: tls_server_name.as_deref(),
+        };
+        way.to(&self.server)
+    }
 }
 
 #[derive(Serialize)]
@@ -100,7 +128,7 @@ impl Asked {
         Ok(Self {
             version,
             by_kubectl: true,
-            server: document.spec.cluster.map(|cluster| cluster.server),
+            server: document.spec.cluster.map(|cluster| cluster.destination()),
             may_ask: document.spec.interactive,
         })
     }

@@ -71,7 +71,7 @@ pub(crate) async fn get_token(
     let Obtained { record, id_token } = obtained.map_err(|error| explain(error, choice, desk))?;
     let answer = asked.answer(id_token.expose(), record.stated_expiry());
     if let Some(question) = question {
-        keep(&question, &record, &answer, &session, desk.world).await;
+        keep(&question, &record, &answer, &session, desk.world);
     }
     Ok(answer)
 }
@@ -156,29 +156,13 @@ fn refusal(question: &Question, world: &World) -> Option<Force> {
 }
 
 /// Makes the answer ready for the next call. A call without it is slower, and that is all.
-async fn keep(
-    question: &Question,
-    record: &Record,
-    answer: &str,
-    session: &Session<'_>,
-    world: &World,
-) {
+fn keep(question: &Question, record: &Record, answer: &str, session: &Session<'_>, world: &World) {
     let Some(file) = question.file() else { return };
-    let (Some(folder), Some(name)) = (
-        file.parent(),
-        file.file_name().and_then(|name| name.to_str()),
-    ) else {
-        return;
-    };
     let Ok(fresh_until) = u64::try_from(record.fresh_until().as_second()) else {
         return;
     };
     let now = Duration::try_from(world.now().as_duration()).unwrap_or_default();
     if fresh_until <= now.as_secs() {
-        return;
-    }
-    // A logout has to find it.
-    if !record.knows_reply(&file) && session.note_reply(&file).await.is_err() {
         return;
     }
     let given = world.parent().map(|parent| (parent.pid, now));
@@ -189,7 +173,5 @@ async fn keep(
         given,
         answer.as_bytes(),
     );
-    if let Ok(folder) = Folder::open_or_make(folder) {
-        let _ = folder.write(name, &content, world);
-    }
+    let _ = session.keep_reply(&record.token_id, &file, &content);
 }

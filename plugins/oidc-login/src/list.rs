@@ -2,7 +2,7 @@
 
 use datalab_core::{
     oidc::Record,
-    report::{Failure, Outcome, table},
+    report::{Failure, Outcome, printable, table},
     store::KeyPlace,
 };
 use jiff::Timestamp;
@@ -136,7 +136,11 @@ impl Outcome for SessionList {
 /// Lists what is kept; nobody is asked.
 pub(crate) fn list(desk: &Desk<'_>) -> Result<SessionList, Failure> {
     let now = desk.world.now();
-    let records = desk.sessions.all()?;
+    let (records, unreadable) = desk.sessions.all()?;
+    for error in unreadable {
+        let note = format!("left out: {error}");
+        desk.world.streams().talk(&printable(&note));
+    }
     Ok(SessionList {
         items: records
             .into_iter()

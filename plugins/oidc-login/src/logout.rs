@@ -1,7 +1,7 @@
 //! The end of a session, here and at the provider.
 
 use datalab_core::{
-    oidc::{Identity, LoggedOut, Record},
+    oidc::{Error, Identity, LoggedOut},
     report::{Failure, Kind, Outcome},
 };
 use jiff::Timestamp;
@@ -24,6 +24,8 @@ pub(crate) enum Extent {
 #[derive(Debug, Serialize)]
 pub(crate) struct LogoutList {
     items: Vec<Ended>,
+    /// What is still there, a line each.
+    unended: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,10 +86,8 @@ impl Ended {
 impl LogoutList {
     /// Something at a provider goes on.
     pub(crate) fn kind(&self) -> Option<Kind> {
-        self.items
-            .iter()
-            .any(|ended| !ended.revoked)
-            .then_some(Kind::Partial)
+        let is_over = self.items.iter().all(|ended| ended.revoked) && self.unended.is_empty();
+        (!is_over).then_some(Kind::Partial)
     }
 }
 
@@ -95,14 +95,15 @@ impl Outcome for LogoutList {
     const KIND: &'static str = "LogoutList";
 
     fn text(&self, _wide: bool) -> String {
-        match self.items.is_empty() {
+        let ended = self.items.iter().map(Ended::text);
+        let unended = self
+            .unended
+            .iter()
+            .map(|line| format!("not logged out: {line}"));
+        let lines: Vec<_> = ended.chain(unended).collect();
+        match lines.is_empty() {
             true => "not logged in".to_owned(),
-            false => self
-                .items
-                .iter()
-                .map(Ended::text)
-                .collect::<Vec<_>>()
-                .join("\n"),
+            false => lines.join("\n"),
         }
     }
 
@@ -114,27 +115,37 @@ impl Outcome for LogoutList {
     }
 }
 
-/// Ends sessions. What is kept here goes in any case.
+/// Ends sessions, as many as can be. What is kept here goes in any case.
 pub(crate) async fn logout(extent: &Extent, desk: &Desk<'_>) -> Result<LogoutList, Failure> {
-    let (sessions, sso): (Vec<(Identity, Vec<_>)>, bool) = match extent {
-        Extent::One(choice) | Extent::Everywhere(choice) => (
-            vec![(choice.identity.clone(), choice.authorities.clone())],
-            matches!(extent, Extent::Everywhere(_)),
-        ),
-        Extent::All => (
-            desk.sessions
-                .all()?
-                .into_iter()
-                .map(|record: Record| (record.identity, record.authorities))
-                .collect(),
-            false,
-        ),
+    let mut unended = Vec::new();
+    let (identities, sso) = match extent {
+        Extent::One(choice) => (vec![choice.identity.clone()], false),
+        Extent::Everywhere(choice) => (vec![choice.identity.clone()], true),
+        Extent::All => {
+            let (records, unreadable) = desk.sessions.all()?;
+            unended.extend(unreadable.iter().map(ToString::to_string));
+            let identities = records.into_iter().map(|record| record.identity);
+            (identities.collect::<Vec<Identity>>(), false)
+        }
     };
     let mut items = Vec::new();
-    for (identity, authorities) in sessions {
-        let session = desk.sessions.session(&identity, &authorities);
-        let ended = session.log_out(sso).await?;
-        items.extend(ended.map(|ended| Ended::new(ended, sso)));
+    for identity in identities {
+        match end(&identity, sso, desk).await {
+            Ok(ended) => items.extend(ended),
+            Err(error) if matches!(extent, Extent::All) => {
+                unended.push(format!("{identity}: {error}"));
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
-    Ok(LogoutList { items })
+    Ok(LogoutList { items, unended })
+}
+
+async fn end(identity: &Identity, sso: bool, desk: &Desk<'_>) -> Result<Option<Ended>, Error> {
+    // Trusting whom the login trusted, whatever a kubeconfig says by now.
+    let kept = desk.sessions.session(identity, &[]).read()?;
+    let authorities = kept.map(|record| record.authorities).unwrap_or_default();
+    let session = desk.sessions.session(identity, &authorities);
+    let ended = session.log_out(sso).await?;
+    Ok(ended.map(|ended| Ended::new(ended, sso)))
 }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use datalab_core::{
-    oidc::{Familiarity, KnownIssuers},
+    oidc::{Familiarity, KnownIssuers, server_url},
     report::{Failure, Kind, printable, quoted_if_needed},
 };
 
@@ -59,7 +59,16 @@ pub(crate) async fn ensure(
             "Believe them?".to_owned(),
         ),
         Familiarity::NewIssuer => (
-            format!("{issuer} (client {client_id}) is not among the issuers that you trust"),
+            match choice.authorities.first() {
+                None => {
+                    format!("{issuer} (client {client_id}) is not among the issuers that you trust")
+                }
+                Some(file) => format!(
+                    "{issuer} (client {client_id}), with the certificate authorities in {}, is not \
+                     among the issuers that you trust",
+                    file.display()
+                ),
+            },
             match server {
                 Some(_) => format!("Log in there, and send its tokens {}?", to(destination)),
                 None => "Log in there?".to_owned(),
@@ -81,10 +90,12 @@ pub(crate) async fn ensure(
             "Send it there?".to_owned(),
         ),
     };
+    // In one line, whatever somebody has put into a name.
+    let in_line = |text: &str| printable(text).replace('\n', " ");
     let asked = format!(
         "{}\nWhoever made this kubeconfig may see your password or use your token. {} [y/N] ",
-        printable(&problem),
-        printable(&question),
+        in_line(&problem),
+        in_line(&question),
     );
     let answer = may_ask.then(|| desk.world.streams().ask(&asked)).flatten();
     match answer.as_deref() {
@@ -122,7 +133,14 @@ fn refused(
     let named = choice.words(desk);
     match destination {
         Destination::Server(Some(server)) => {
-            let server = quoted_if_needed(server);
+            let (url, has_own_way) = server_url(server);
+            let failure = match has_own_way {
+                true => failure.detail(
+                    "its certificate authorities, proxy or TLS name count too: setup takes --server-ca FILE",
+                ),
+                false => failure,
+            };
+            let server = quoted_if_needed(url);
             failure.next(format!("{} setup {named} --server {server}", desk.name))
         }
         Destination::Server(None) => failure
@@ -144,8 +162,13 @@ fn other_authority<'a>(choice: &'a Choice, desk: &Desk<'_>) -> Option<&'a Path> 
 
 fn to(destination: Destination<'_>) -> String {
     match destination {
-        Destination::Server(Some(server)) => format!("to {server}"),
-        _ => "to a server that the kubeconfig does not name".to_owned(),
+        Destination::Server(Some(server)) => match server_url(server) {
+            (url, false) => format!("to {url}"),
+            (url, true) => {
+                format!("to {url} with this certificate authority, proxy or TLS name")
+            }
+        },
+        _ => "to servers that a kubeconfig does not name".to_owned(),
     }
 }
 

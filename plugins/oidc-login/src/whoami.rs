@@ -65,13 +65,9 @@ pub(crate) async fn whoami(
         false => (kept, None),
         true => {
             let connection = api_server::of_context(args, desk.world)?;
-            trust::ensure(
-                choice,
-                Destination::Server(Some(&connection.server)),
-                true,
-                desk,
-            )
-            .await?;
+            let destination = api_server::destination(&connection);
+            let destination = Destination::Server(Some(&destination));
+            trust::ensure(choice, destination, true, desk).await?;
             let current = current(choice, desk).await?;
             let view = api_server::review(&connection, &current.id_token, desk.world).await?;
             let user = match view {

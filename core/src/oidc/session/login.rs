@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     Pending, Person, Record, Session,
-    pending::CoolDown,
+    pending::{Asked, CoolDown},
     record::Secrets,
     sessions::{SESSION, remove_replies},
 };
@@ -62,12 +62,12 @@ impl Session<'_> {
         {
             return Err(self.login_needed(Some(format!("the last login failed ({reason})"))));
         }
-        let result = self.logged_in(folder, options, person).await;
+        let mut asked = Asked::Nobody;
+        let result = self.logged_in(folder, options, &mut asked, person).await;
         match &result {
             Ok(_) => CoolDown::clear(folder),
-            // Nobody was asked.
             Err(Error::LoginNeeded { .. }) => {}
-            Err(error) => CoolDown::write(folder, error, self.world),
+            Err(error) => CoolDown::write(folder, error, asked, self.world),
         }
         result
     }
@@ -76,6 +76,7 @@ impl Session<'_> {
         &self,
         folder: &Folder,
         options: &LoginOptions,
+        asked: &mut Asked,
         person: &mut dyn Person,
     ) -> Result<(Record, Secrets), Error> {
         // Before a person is troubled: whether what they do can be kept.
@@ -84,11 +85,17 @@ impl Session<'_> {
             Err(Error::Session { .. }) => None,
             read => read?,
         };
+        let options = &LoginOptions {
+            scopes: scopes(options, earlier.as_ref()),
+            ..options.clone()
+        };
         let room = folder.reserve(SESSION, SESSION_LENGTH, self.world)?;
         let sealer = self.new_sealer().await?;
         let http = self.http()?;
         let mut client = self.discovered(folder, &http).await?;
-        let tokens = match person.way(client.provider().has_device_flow())? {
+        let way = person.way(client.provider().has_device_flow())?;
+        *asked = Asked::Somebody;
+        let tokens = match way {
             LoginWay::Browser => {
                 self.in_browser(folder, options, &mut client, person)
                     .await?
@@ -107,7 +114,7 @@ impl Session<'_> {
         )?;
         room.commit(&record.to_bytes())?;
         // They hold a token of the earlier login, which may have been another person's.
-        remove_replies(&record)?;
+        remove_replies(&record);
         if client.keys_changed() {
             self.keep_provider(folder, &client);
         }
@@ -194,6 +201,21 @@ impl Session<'_> {
             reason,
         }
     }
+}
+
+/// What is asked for: also what an earlier login was good for. Two kubeconfigs that need different
+/// scopes would log each other out otherwise. Who logs in deliberately begins anew.
+fn scopes(options: &LoginOptions, earlier: Option<&Record>) -> Vec<String> {
+    let mut scopes = options.scopes.clone();
+    if !options.deliberate {
+        let earlier = earlier.into_iter().flat_map(|record| &record.scopes);
+        for scope in earlier {
+            if !scopes.contains(scope) {
+                scopes.push(scope.clone());
+            }
+        }
+    }
+    scopes
 }
 
 /// Room for a session with some large tokens; they grow with a user's groups.

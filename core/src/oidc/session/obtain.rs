@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     LoginOptions, Pending, Person, Record, Session,
-    record::Secrets,
+    record::{Failed, Secrets},
     sessions::{LOCK, SESSION, remove_replies},
 };
 use crate::{
@@ -143,7 +143,7 @@ impl Session<'_> {
                 Some(open) if satisfied(&open.record, &wanted.force, began, self.world.now()) => {
                     return Ok(open.into());
                 }
-                Some(open) => match self.renew(&folder, open, wanted, person).await? {
+                Some(open) => match self.renew(&folder, open, wanted, began, person).await? {
                     Renewed::Yes(open) => return Ok((*open).into()),
                     Renewed::Ended(reason) => Some(reason),
                 },
@@ -205,7 +205,7 @@ impl Session<'_> {
             if Instant::now() >= deadline {
                 return Err(self.held(folder, error));
             }
-            let pending = Pending::read(folder);
+            let pending = Pending::read_now(folder, self.world);
             if told.as_ref() != Some(&pending) {
                 person.waiting(pending.as_ref(), by.holder);
                 told = Some(pending);
@@ -227,13 +227,13 @@ impl Session<'_> {
     }
 
     pub(super) fn held(&self, folder: &Folder, error: LockError) -> Error {
-        match error {
-            LockError::Held { by, .. } => Error::LoginElsewhere {
+        match (&error, Pending::read_now(folder, self.world)) {
+            (LockError::Held { by, .. }, Some(pending)) => Error::LoginElsewhere {
                 issuer: self.identity.issuer.clone(),
                 holder: by.holder,
-                url: Pending::read(folder).map(|pending| pending.url),
+                url: Some(pending.url),
             },
-            error => error.into(),
+            _ => error.into(),
         }
     }
 
@@ -260,16 +260,24 @@ impl Session<'_> {
         folder: &Folder,
         mut open: Open,
         wanted: &Wanted<'_>,
+        began: Timestamp,
         person: &mut dyn Person,
     ) -> Result<Renewed, Error> {
         let now = self.world.now();
         let valid = open.record.is_valid(now) && wanted.force != Force::Now;
-        let just_failed = open
-            .record
-            .failed
-            .is_some_and(|failed| now.duration_since(failed) < BACK_OFF);
-        if valid && just_failed {
-            return Ok(Renewed::Yes(Box::new(open)));
+        let failed = open.record.failed.as_ref();
+        if let Some(failed) = failed.filter(|failed| now.duration_since(failed.at) < BACK_OFF) {
+            if valid {
+                return Ok(Renewed::Yes(Box::new(open)));
+            }
+            // Who waited for it, and a kubectl that asks five times, need not see for themselves.
+            let parent = self.world.parent();
+            if failed.at >= began || (parent.is_some() && failed.parent == parent) {
+                return Err(Error::JustFailed {
+                    issuer: self.identity.issuer.clone(),
+                    reason: failed.reason.clone(),
+                });
+            }
         }
         let Some(refresh_token) = open.secrets.refresh_token() else {
             let reason = "the provider gave no refresh token";
@@ -306,13 +314,33 @@ impl Session<'_> {
                     "the token could not be renewed, and holds until {}: {error}",
                     open.record.expires
                 ));
-                open.record.failed = Some(now);
-                // Not worth failing for: the next one only asks a bit too early.
-                let _ = folder.write(SESSION, &open.record.to_bytes(), self.world);
+                self.note_failure(folder, &mut open.record, &error);
                 Ok(Renewed::Yes(Box::new(open)))
             }
-            Err(error) => Err(error),
+            // Who has come to log in is not held up by a session that is of no use any more.
+            Err(error)
+                if wanted.login.deliberate && wanted.force == Force::No && !error.may_pass() =>
+            {
+                Ok(Renewed::Ended(error.to_string()))
+            }
+            Err(error) => {
+                if error.may_pass() {
+                    self.note_failure(folder, &mut open.record, &error);
+                }
+                Err(error)
+            }
         }
+    }
+
+    /// Remembers that the provider could not be asked.
+    fn note_failure(&self, folder: &Folder, record: &mut Record, error: &Error) {
+        record.failed = Some(Failed {
+            at: self.world.now(),
+            reason: error.to_string(),
+            parent: self.world.parent(),
+        });
+        // Not worth failing for: the next one only asks a bit too early.
+        let _ = folder.write(SESSION, &record.to_bytes(), self.world);
     }
 
     /// Trades the refresh token. What it brings is written before anybody uses it.
@@ -340,6 +368,10 @@ impl Session<'_> {
         if matches!(force, Force::Refused { .. }) && renewed.is_ok() {
             record.forced = Some(now);
         }
+        if *force == Force::Now {
+            // Groups have changed: those of other services' tokens as well.
+            secrets.audiences.clear();
+        }
         // Also when the rest is of no use: the old refresh token may be used up.
         room.commit(&open.sealed(self.world)?)?;
         if client.keys_changed() {
@@ -347,7 +379,7 @@ impl Session<'_> {
         }
         if *force != Force::No && renewed.is_ok() {
             // They hold the token that somebody wants to be rid of.
-            remove_replies(&open.record)?;
+            remove_replies(&open.record);
         }
         renewed
     }

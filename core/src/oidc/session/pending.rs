@@ -22,9 +22,14 @@ pub struct Pending {
 const PENDING: &str = "pending.json";
 
 impl Pending {
-    pub(super) fn read(folder: &Folder) -> Option<Self> {
+    fn read(folder: &Folder) -> Option<Self> {
         let content = folder.read(PENDING).ok()??;
         serde_json::from_slice(&content).ok()
+    }
+
+    /// The login that waits now; one whose process was killed leaves its word behind.
+    pub(super) fn read_now(folder: &Folder, world: &World) -> Option<Self> {
+        Self::read(folder).filter(|pending| pending.until > world.now())
     }
 
     /// Others can do without knowing: a disk that is full now is told of when it matters.
@@ -53,10 +58,15 @@ pub(super) struct CoolDown {
     parent: Option<Parent>,
 }
 
-const COOL_DOWN: &str = "cool-down.json";
+/// Whether a page was opened, or a code shown, before a login failed: whatever failed then, the
+/// next attempt would open another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Nobody,
+    Somebody,
+}
 
-/// kubectl asks its plugin up to five times in a row.
-const SAME_PARENT_SECONDS: i64 = 300;
+const COOL_DOWN: &str = "cool-down.json";
 
 impl CoolDown {
     /// A login begins, and may come to nothing without another word.
@@ -66,8 +76,9 @@ impl CoolDown {
     }
 
     /// A login failed.
-    pub(super) fn write(folder: &Folder, error: &Error, world: &World) {
-        let may_pass = error.may_pass() || error.nobody_was_asked();
+    pub(super) fn write(folder: &Folder, error: &Error, asked: Asked, world: &World) {
+        let nobody = asked == Asked::Nobody;
+        let may_pass = nobody && (error.may_pass() || error.nobody_was_asked());
         Self::keep(folder, error.to_string(), may_pass, world);
     }
 
@@ -97,12 +108,9 @@ impl CoolDown {
     ) -> Option<String> {
         let content = folder.read(COOL_DOWN).ok()??;
         let record: Self = serde_json::from_slice(&content).ok()?;
-        let age = world.now().duration_since(record.at).as_secs();
         let parent = world.parent();
         let same_parent = parent.is_some() && parent == record.parent;
-        let holds = record.at >= since
-            || (same_parent && age < SAME_PARENT_SECONDS)
-            || !(person_is_there || record.may_pass);
+        let holds = record.at >= since || same_parent || !(person_is_there || record.may_pass);
         holds.then_some(record.reason)
     }
 }

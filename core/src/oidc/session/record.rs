@@ -1,7 +1,4 @@
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
@@ -13,7 +10,7 @@ use crate::{
     oidc::{Error, Identity, Tokens},
     store::{KeyPlace, SealError, Sealed, Sealer},
     words::Secret,
-    world::World,
+    world::{Parent, World},
 };
 
 /// Less is left when kube-based programs ask anew (60 s), and then some.
@@ -52,7 +49,7 @@ pub struct Record {
     pub token_id: String,
     /// When a refresh last failed for a reason that may pass.
     #[serde(default)]
-    pub(super) failed: Option<Timestamp>,
+    pub(super) failed: Option<Failed>,
     /// When a refresh was last made because a server had refused the token.
     #[serde(default)]
     pub(super) forced: Option<Timestamp>,
@@ -60,6 +57,16 @@ pub struct Record {
     #[serde(default)]
     pub(super) replies: Vec<PathBuf>,
     secrets: Sealed,
+}
+
+/// A refresh that failed for a reason that may pass.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Failed {
+    pub(super) at: Timestamp,
+    pub(super) reason: String,
+    /// Whose question it was.
+    pub(super) parent: Option<Parent>,
 }
 
 /// A token for one other service.
@@ -229,11 +236,6 @@ impl Record {
     /// Where the key of its secrets lies.
     pub fn key_place(&self) -> KeyPlace {
         self.secrets.key
-    }
-
-    /// Whether a logout knows of this file.
-    pub fn knows_reply(&self, file: &Path) -> bool {
-        self.replies.iter().any(|known| known == file)
     }
 
     pub(super) fn parse(content: &[u8], identity: Option<&Identity>) -> Result<Self, String> {

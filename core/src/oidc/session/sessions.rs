@@ -5,7 +5,7 @@ use crate::{
     http,
     oidc::{Client, Error, Identity, Provider},
     store::{Folder, Sealer},
-    world::World,
+    world::{World, is_there},
 };
 
 /// The files of a session.
@@ -74,28 +74,35 @@ impl<'w> Sessions<'w> {
         }
     }
 
-    /// All sessions, by issuer and account.
+    /// All sessions, by issuer and account, and what is wrong with those that cannot be read.
     ///
     /// # Errors
-    /// [`Error`]: the folder, or a file in it, is not safe to read.
-    pub fn all(&self) -> Result<Vec<Record>, Error> {
+    /// [`Error`]: the folder of them all is not safe to read.
+    pub fn all(&self) -> Result<(Vec<Record>, Vec<Error>), Error> {
         let Some(folder) = Folder::open(&sessions_folder(&self.root))? else {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         };
-        let mut records = Vec::new();
+        let (mut records, mut unreadable) = (Vec::new(), Vec::new());
         for name in folder.names()? {
-            let Some(folder) = folder.folder(&name)? else {
-                continue;
-            };
-            if let Some(content) = folder.read(SESSION)? {
-                records.push(
-                    Record::parse(&content, None).map_err(|reason| unreadable(&folder, reason))?,
-                );
+            match record_in(&folder, &name) {
+                Ok(record) => records.extend(record),
+                Err(error) => unreadable.push(error),
             }
         }
         records.sort_by(|one, other| one.identity.cmp(&other.identity));
-        Ok(records)
+        Ok((records, unreadable))
     }
+}
+
+fn record_in(sessions: &Folder, name: &str) -> Result<Option<Record>, Error> {
+    let Some(folder) = sessions.folder(name)? else {
+        return Ok(None);
+    };
+    let Some(content) = folder.read(SESSION)? else {
+        return Ok(None);
+    };
+    let record = Record::parse(&content, None).map_err(|reason| unreadable(&folder, reason))?;
+    Ok(Some(record))
 }
 
 fn sessions_folder(root: &Path) -> PathBuf {
@@ -192,12 +199,17 @@ impl Session<'_> {
         folder: &Folder,
         http: &'h http::Client,
     ) -> Result<Client<'h>, Error> {
-        let kept = folder.read(PROVIDER)?;
-        let kept: Option<Provider> = kept.and_then(|content| serde_json::from_slice(&content).ok());
-        match kept.filter(|provider| provider.issuer() == self.identity.issuer) {
+        match self.kept_provider(folder) {
             Some(provider) => Ok(self.client_of(provider, http)),
             None => self.discovered(folder, http).await,
         }
+    }
+
+    /// What its provider said of itself, if that was kept.
+    fn kept_provider(&self, folder: &Folder) -> Option<Provider> {
+        let kept = folder.read(PROVIDER).ok()??;
+        let kept: Provider = serde_json::from_slice(&kept).ok()?;
+        (kept.issuer() == self.identity.issuer).then_some(kept)
     }
 
     /// Its provider, asked now.
@@ -222,8 +234,8 @@ impl Session<'_> {
         let _ = folder.write(PROVIDER, text.as_bytes(), self.world);
     }
 
-    /// Ends the session here, and at the provider: its refresh token alone, or the user's whole
-    /// login there (`sso`). Here it ends in any case. `None` when there is none.
+    /// Ends the session here, and then at the provider: its refresh token alone, or the user's
+    /// whole login there (`sso`). Here it ends in any case. `None` when there is none.
     ///
     /// # Errors
     /// [`Error`]: it could not be ended here.
@@ -237,57 +249,85 @@ impl Session<'_> {
         let Some(record) = self.read_in(&folder)? else {
             return Ok(None);
         };
-        // Asked first, with what is about to be forgotten.
-        let provider = self.tell_provider(&folder, &record, sso).await;
+        let secrets = self.secrets(&record);
+        let kept = self.kept_provider(&folder);
         self.forget(&folder, &record)?;
         folder.sweep()?;
+        // Afterwards, so that an interruption leaves nothing here.
+        let provider = match secrets {
+            Ok(secrets) => self.tell_provider(&secrets, kept, sso).await,
+            Err(error) => Err(error),
+        };
         Ok(Some(LoggedOut { record, provider }))
     }
 
     async fn tell_provider(
         &self,
-        folder: &Folder,
-        record: &Record,
+        secrets: &Secrets,
+        kept: Option<Provider>,
         sso: bool,
     ) -> Result<(), Error> {
-        let secrets = self.secrets(record)?;
         let Some(refresh_token) = secrets.refresh_token() else {
             return Ok(());
         };
         let http = self.http()?;
-        let client = self.client(folder, &http).await?;
-        if sso {
-            client
-                .end_session(&secrets.id_token(), &refresh_token)
-                .await
-        } else {
-            client.revoke(&refresh_token).await
+        let provider = match kept {
+            Some(provider) => provider,
+            None => Provider::discover(&self.identity.issuer, &http).await?,
+        };
+        let client = self.client_of(provider, &http);
+        if !sso {
+            return client.revoke(&refresh_token).await;
         }
+        let ended = client
+            .end_session(&secrets.id_token(), &refresh_token)
+            .await;
+        if ended.is_err() {
+            // The user's other applications go on; this one need not.
+            let _ = client.revoke(&refresh_token).await;
+        }
+        ended
     }
 
     /// Removes the session's files; those made from it first, since they are what opens doors. The
     /// folder and its lock stay: removing a lock that somebody waits for makes two of it.
     pub(super) fn forget(&self, folder: &Folder, record: &Record) -> Result<(), Error> {
-        remove_replies(record)?;
+        remove_replies(record);
         folder.remove(SESSION)?;
         Ok(folder.remove(PROVIDER)?)
     }
 
-    /// Notes files made from the session, so that a logout finds them.
+    /// Makes a file from the session's token, which a logout finds and removes. Not while another
+    /// process has the session, nor from a token that is not the session's any more: then nothing
+    /// is made.
     ///
     /// # Errors
-    /// [`Error`]: it cannot be written down, and the file had better not be made.
-    pub async fn note_reply(&self, file: &Path) -> Result<(), Error> {
+    /// [`Error`]: it cannot be made.
+    pub fn keep_reply(&self, token_id: &str, file: &Path, content: &[u8]) -> Result<(), Error> {
         let folder = self.folder()?;
-        let _lock = folder.lock(LOCK, LOGOUT_LIMIT, |_| {}).await?;
+        let Ok(_lock) = folder.try_lock(LOCK) else {
+            return Ok(());
+        };
         let Some(mut record) = self.read_in(&folder)? else {
             return Ok(());
         };
-        if !record.knows_reply(file) {
+        let (Some(place), Some(name)) = (
+            file.parent(),
+            file.file_name().and_then(|name| name.to_str()),
+        ) else {
+            return Ok(());
+        };
+        if record.token_id != token_id {
+            return Ok(());
+        }
+        let place = Folder::open_or_make(place)?;
+        if !record.replies.iter().any(|known| known == file) {
+            // Those of kubeconfigs that are no more are gone by their own.
+            record.replies.retain(|known| is_there(known));
             record.replies.push(file.to_owned());
             folder.write(SESSION, &record.to_bytes(), self.world)?;
         }
-        Ok(())
+        Ok(place.write(name, content, self.world)?)
     }
 }
 
@@ -295,22 +335,14 @@ impl Session<'_> {
 const LOGOUT_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Removes the files made from a session: they hold a token that is not to be handed out any more.
-pub(super) fn remove_replies(record: &Record) -> Result<(), Error> {
-    record
-        .replies
-        .iter()
-        .try_for_each(|file| remove_reply(file))
-}
-
-fn remove_reply(file: &Path) -> Result<(), Error> {
-    let (Some(folder), Some(name)) = (
-        file.parent(),
-        file.file_name().and_then(|name| name.to_str()),
-    ) else {
-        return Ok(());
-    };
-    match Folder::open(folder)? {
-        Some(folder) => Ok(folder.remove(name)?),
-        None => Ok(()),
+/// One that cannot be removed holds until it expires; the session itself goes in any case.
+pub(super) fn remove_replies(record: &Record) {
+    for file in &record.replies {
+        let name = file.file_name().and_then(|name| name.to_str());
+        if let (Some(place), Some(name)) = (file.parent(), name)
+            && let Ok(Some(place)) = Folder::open(place)
+        {
+            let _ = place.remove(name);
+        }
     }
 }

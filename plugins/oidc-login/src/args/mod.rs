@@ -21,8 +21,13 @@ use datalab_core::{
 pub(crate) use self::session::SessionArgs;
 use self::{session::FlowArgs, setup::SetupArgs};
 use crate::{
-    choice::Choice, desk::Desk, doctor, examples, exec_credential::Asked, get_token, login, logout,
-    token, warm::reply::EXEC_INFO,
+    choice::Choice,
+    desk::Desk,
+    doctor, examples,
+    exec_credential::Asked,
+    get_token, login, logout, token,
+    trust::{self, Destination},
+    warm::reply::EXEC_INFO,
 };
 
 /// How the command is spelled when nothing says otherwise.
@@ -301,7 +306,7 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
                     region,
                 };
                 let desk = desk()?;
-                let choice = Choice::make(&session, &desk)?;
+                let choice = trusted(&session, &desk).await?;
                 doctor::doctor(&choice, &session, &request, &desk).await
             }),
             doctor::Diagnosis::kind,
@@ -314,7 +319,7 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
                 show_secret: args.show_secret,
             };
             let desk = desk()?;
-            let choice = Choice::make(&args.session, &desk)?;
+            let choice = trusted(&args.session, &desk).await?;
             token::token(&choice, &request, &desk).await
         }),
         Verb::Refresh(args) => shell.run(
@@ -325,12 +330,19 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
                     login_timeout,
                 } = args;
                 let desk = desk()?;
-                let choice = Choice::make(&session, &desk)?;
+                let choice = trusted(&session, &desk).await?;
                 crate::refresh::refresh(&choice, login_timeout.as_duration(), &desk).await
             }),
             |_| None,
         ),
     }
+}
+
+/// The session that is meant, of an issuer that the user trusts: a kubeconfig may have chosen it.
+async fn trusted(args: &SessionArgs, desk: &Desk<'_>) -> Result<Choice, Failure> {
+    let choice = Choice::make(args, desk)?;
+    trust::ensure(&choice, Destination::Caller, true, desk).await?;
+    Ok(choice)
 }
 
 /// What a kubeconfig is to run.

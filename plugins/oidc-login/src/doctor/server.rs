@@ -30,15 +30,18 @@ pub(super) async fn look(
         }
     };
     let server = &connection.server;
+    let destination = api_server::destination(&connection);
     let identity = &choice.identity;
-    let familiarity = desk
-        .known
-        .familiarity(&identity.issuer, &identity.client_id, Some(server));
+    let familiarity =
+        desk.known
+            .familiarity(&identity.issuer, &identity.client_id, Some(&destination));
     if familiarity != Familiarity::Known {
         return vec![Finding::new(
             "server",
             Verdict::Unknown,
-            format!("not asked: a token of this issuer has not gone to {server} before"),
+            format!(
+                "not asked: a token of this issuer has not gone to {server} before, or not by this way"
+            ),
         )];
     }
     match api_server::review(&connection, &obtained.id_token, desk.world).await {

@@ -6,7 +6,7 @@ use datalab_core::{
     kubeconfig::{
         Change, CurrentContext, Edit, Effect, EntryKind, ExecEntry, Plan, loses_its_path,
     },
-    oidc::KnownIssuers,
+    oidc::{KnownIssuers, Way},
     report::{Failure, Kind},
     world::World,
 };
@@ -150,7 +150,11 @@ fn edit(
 
 fn learn(known: &mut KnownIssuers, target: &Target) {
     let entry = known.entry(&target.issuer, &target.client_id);
-    entry.add_server(&target.server);
+    let way = Way {
+        authorities: target.server_ca.as_deref(),
+        ..Way::default()
+    };
+    entry.add_server(&way.to(&target.server));
     for audience in &target.audiences {
         entry.set_audience(audience.clone());
     }

@@ -8,7 +8,7 @@
 //!     46      16  which token it holds
 //!     62       2  two newlines
 //!     64    1024  64 notes of 16 bytes: pid, and millisecond since 1970, of who was given it
-//!   1088       -  the question: arguments and what kubectl asked for, to the byte
+//!   1088       -  the question: homes, arguments and what kubectl asked for, to the byte
 //!      -       -  the answer, to the end
 //! ```
 //!
@@ -30,6 +30,9 @@ use std::{
 /// The variable that says what kubectl asks for.
 pub(crate) const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 
+/// Where sessions are and whom they may be with: a kubeconfig can set these for one user only.
+const HOMES: [&str; 3] = ["HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"];
+
 /// A question holds a certificate authority or two, an answer one token.
 pub(crate) const LONGEST: u64 = 256 << 10;
 
@@ -42,7 +45,7 @@ const NOTE: usize = 16;
 const PLACES: usize = 64;
 const QUESTION: usize = NOTES + NOTE * PLACES;
 
-/// What is asked: the arguments, and what kubectl says.
+/// What is asked: whose sessions, the arguments, and what kubectl says.
 #[derive(Debug)]
 pub(crate) struct Question {
     bytes: Vec<u8>,
@@ -53,13 +56,17 @@ impl Question {
     /// The question of this process, when it is kubectl's.
     pub(crate) fn of_process() -> Option<Self> {
         let info = env::var_os(EXEC_INFO).filter(|info| !info.is_empty())?;
-        Some(Self::new(env::args_os().skip(1), &info))
+        let homes = HOMES.map(|name| env::var_os(name).unwrap_or_default());
+        Some(Self::new(
+            homes.into_iter().chain(env::args_os().skip(1)),
+            &info,
+        ))
     }
 
-    fn new(arguments: impl Iterator<Item = OsString>, info: &OsString) -> Self {
+    fn new(words: impl Iterator<Item = OsString>, info: &OsString) -> Self {
         let mut bytes = Vec::with_capacity(info.len() + 256);
-        for argument in arguments {
-            bytes.extend_from_slice(argument.as_encoded_bytes());
+        for word in words {
+            bytes.extend_from_slice(word.as_encoded_bytes());
             bytes.push(0);
         }
         bytes.push(0);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -45,6 +45,7 @@ pub(crate) struct Call<'a> {
     before: Vec<String>,
     /// How often the same parent calls it.
     times: usize,
+    stdin: Vec<u8>,
 }
 
 /// What a call came to.
@@ -91,6 +92,7 @@ impl<'a> Call<'a> {
             environment,
             before: Vec::new(),
             times: 1,
+            stdin: Vec::new(),
         }
     }
 
@@ -159,10 +161,13 @@ impl<'a> Call<'a> {
             .env_clear()
             .envs(&self.environment)
             .current_dir(self.desk.path("home"))
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let child = command.spawn().unwrap();
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // Who does not read it need not.
+        let _ = stdin.write_all(&self.stdin);
         Running {
             desk: self.desk,
             command: self.line(),

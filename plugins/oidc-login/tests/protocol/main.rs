@@ -48,3 +48,4 @@ mod storms;
 mod stranger;
 mod tokens;
 mod warm;
+mod way;

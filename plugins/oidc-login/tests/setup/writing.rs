@@ -6,8 +6,6 @@ use std::{
     process::{Command, Stdio},
 };
 
-use serde_json::json;
-
 use crate::stage::{Stage, keep, kubectl};
 
 const OTHERS: &str = "\
@@ -164,7 +162,13 @@ fn what_was_known_before_stays_known() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     let known = stage.known_issuers().unwrap();
     let entry = &known["issuers"][0];
-    assert_eq!(entry["servers"], json!([stage.origin(), origin]));
+    let servers: Vec<_> = entry["servers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|server| server.as_str().unwrap().split(" by ").next().unwrap())
+        .collect();
+    assert_eq!(servers, [stage.origin(), origin]);
     let names: Vec<_> = entry["audiences"]
         .as_array()
         .unwrap()
