@@ -28,13 +28,20 @@ fn named_tests(readme: &str) -> Vec<(&str, &str)> {
 /// All files below a folder, with what they hold.
 fn sources(folder: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).expect("because the checkout can be read") {
+        let path = entry.expect("because the checkout can be read").path();
         if path.is_dir() {
             found.extend(sources(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-            found.push((name, fs::read_to_string(&path).unwrap()));
+            let name = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            found.push((
+                name,
+                fs::read_to_string(&path).expect("because the checkout can be read"),
+            ));
         }
     }
     found

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -45,7 +45,6 @@ pub(crate) struct Call<'a> {
     before: Vec<String>,
     /// How often the same parent calls it.
     times: usize,
-    stdin: Vec<u8>,
 }
 
 /// What a call came to.
@@ -92,7 +91,6 @@ impl<'a> Call<'a> {
             environment,
             before: Vec::new(),
             times: 1,
-            stdin: Vec::new(),
         }
     }
 
@@ -161,13 +159,10 @@ impl<'a> Call<'a> {
             .env_clear()
             .envs(&self.environment)
             .current_dir(self.desk.path("home"))
-            .stdin(Stdio::piped())
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        // Who does not read it need not.
-        let _ = stdin.write_all(&self.stdin);
+        let child = command.spawn().unwrap();
         Running {
             desk: self.desk,
             command: self.line(),

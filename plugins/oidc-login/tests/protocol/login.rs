@@ -157,18 +157,21 @@ fn facts_choose_the_flow() {
 }
 
 #[test]
-fn a_client_that_is_unknown_is_told_by_the_page_and_by_the_wait() {
-    let mut desk = Desk::new();
+fn a_client_that_the_provider_does_not_know_is_told() {
+    let mut desk = Desk::with(|settings| settings.clients.clear());
     desk.expect_complaints();
-    let call = desk.tool(["get-token", "--issuer", &desk.provider.issuer()]);
-    // Known under this issuer is another client.
-    let authority = desk.provider.authority();
-    let call = call.words([
-        "--client-id",
-        "nobody",
-        "--issuer-ca",
-        authority.to_str().unwrap(),
-    ]);
-    call.asked_by_kubectl("v1", false).run().failed(4);
-    assert_eq!(desk.pages().asked(), Vec::<String>::new());
+    // The browser shows why, and never comes back.
+    let output = desk.get_token().words(["--login-timeout", "2s"]).run();
+    output.failed(9);
+    desk.until("the page", || desk.pages().shown().len() == 1);
+    let page = desk.pages().shown()[0].clone().unwrap();
+    assert_eq!(
+        (page.code, page.body.as_str()),
+        (400, "<p>Client not found.</p>")
+    );
+    let mut desk = Desk::with(|settings| settings.clients.clear());
+    desk.expect_complaints();
+    let output = desk.get_token().words(["--flow", "device"]).run();
+    output.failed(4);
+    desk.keep("login-unknown-client", &output);
 }

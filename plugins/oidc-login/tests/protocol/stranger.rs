@@ -88,6 +88,23 @@ fn a_known_issuer_gives_no_token_to_another_server() {
 }
 
 #[test]
+fn another_client_of_a_known_issuer_is_a_new_issuer() {
+    let desk = Desk::new();
+    let authority = desk.provider.authority();
+    let words = [
+        "--client-id",
+        "nobody",
+        "--issuer-ca",
+        authority.to_str().unwrap(),
+    ];
+    let call = desk.tool(["get-token", "--issuer", &desk.provider.issuer()]);
+    let call = call.words(words).asked_by_kubectl("v1", false);
+    call.run().failed(4);
+    assert_eq!(desk.provider.requests().len(), 0);
+    assert_eq!(desk.pages().asked(), Vec::<String>::new());
+}
+
+#[test]
 fn a_kubeconfig_that_hides_its_server_gets_a_token_only_by_the_users_own_word() {
     let desk = Desk::new();
     desk.log_in();

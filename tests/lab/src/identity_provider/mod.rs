@@ -265,15 +265,6 @@ impl IdentityProvider {
         self.state().answer_device(user_code, None);
     }
 
-    /// A token signed by its key with these claims, as an impostor who has stolen the key would make it.
-    ///
-    /// # Errors
-    /// The key cannot sign.
-    pub fn sign(&self, claims: &serde_json::Value) -> Result<String, Error> {
-        let state = self.state();
-        state.keys.sign(claims, &state.settings.lies)
-    }
-
     /// Waits for something.
     ///
     /// # Panics
