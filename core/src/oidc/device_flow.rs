@@ -73,26 +73,28 @@ impl Begun {
         let asked = Asked::new(client.http, Patience::NONE, WHAT);
         let relay = Relay::new(&asked);
         let begun = tokio::time::Instant::now();
-        let answer = protocol
+        let end = limit.min(self.response.expires_in());
+        let is_over = || match begun.elapsed() >= limit {
+            true => Error::NotFinished {
+                seconds: limit.as_secs(),
+            },
+            false => Error::CodeExpired,
+        };
+        let poll = |request| relay.poll(request);
+        let polls = protocol
             .exchange_device_access_token(&self.response)
             .add_extra_param("code_verifier", self.verifier.secret().as_str())
-            .request_async(
-                &|request| relay.poll(request),
-                tokio::time::sleep,
-                Some(limit.min(self.response.expires_in())),
-            )
-            .await;
+            .request_async(&poll, tokio::time::sleep, Some(end));
+        // The library looks at the time between two sleeps only, and the provider says how long one is.
+        let answer = tokio::time::timeout(end, polls)
+            .await
+            .map_err(|_| is_over())?;
         let received = client.clock.now();
         let seen = relay.seen();
         let response = answer.map_err(|error| match token_error(WHAT, error, seen.error) {
             Error::Refused { code, .. } if code == "expired_token" => {
                 // The library says the same of its own limit.
-                match begun.elapsed() >= limit {
-                    true => Error::NotFinished {
-                        seconds: limit.as_secs(),
-                    },
-                    false => Error::CodeExpired,
-                }
+                is_over()
             }
             Error::Refused {
                 code, description, ..

@@ -134,3 +134,21 @@ fn an_unanswered_device_is_waited_for_as_long_as_was_said() {
         .words(["--flow", "device", "--login-timeout", "2s"]);
     call.run().failed(9);
 }
+
+#[test]
+fn a_provider_that_wants_a_poll_a_day_does_not_hold_the_wait_up() {
+    // The user's limit, and the code's own.
+    for (lifetime, limit) in [(600, "2s"), (2, "600s")] {
+        let desk = Desk::with(|settings| {
+            settings.person = Person::Hesitates;
+            settings.device_interval_seconds = 86400;
+            settings.device_code_seconds = lifetime;
+        });
+        let call = desk
+            .get_token()
+            .words(["--flow", "device", "--login-timeout", limit]);
+        let output = call.run();
+        output.failed(9);
+        assert!(output.took < Duration::from_secs(30), "{:?}", output.took);
+    }
+}
