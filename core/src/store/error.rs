@@ -1,8 +1,14 @@
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use thiserror::Error;
 
-use crate::report::{Failure, Kind};
+use crate::report::{Failure, Kind, quoted_if_needed};
+
+/// A permission too many.
+pub(super) const OPEN_TO_OTHERS: &str = "others may read or change it";
 
 /// A file or folder of ours that cannot be used.
 #[derive(Debug, Error)]
@@ -69,14 +75,21 @@ impl From<Error> for Failure {
                 let there = path.ancestors().find(|path| path.exists()).unwrap_or(path);
                 match source.kind() {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                        failure.next(format!("df -h {}", there.display()))
+                        failure.next(format!("df -h {}", word(there)))
                     }
-                    _ => failure.next(format!("ls -ld {}", there.display())),
+                    _ => failure.next(format!("ls -ld {}", word(there))),
                 }
             }
-            Error::Unsafe { path, .. } | Error::TooLong { path, .. } => {
-                failure.next(format!("ls -ld {}", path.display()))
+            Error::Unsafe { path, reason } if *reason == OPEN_TO_OTHERS => {
+                failure.next(format!("chmod go-rwx {}", word(path)))
             }
+            Error::Unsafe { path, .. } => failure.next(format!("ls -ld {}", word(path))),
+            Error::TooLong { path, .. } => failure.next(format!("rm {}", word(path))),
         }
     }
+}
+
+/// A path in a command that is pasted.
+fn word(path: &Path) -> String {
+    quoted_if_needed(&path.to_string_lossy())
 }

@@ -17,7 +17,10 @@ use nix::{
 };
 
 use super::{LONGEST, unfinished};
-use crate::{store::Error, world::World};
+use crate::{
+    store::{Error, error::OPEN_TO_OTHERS},
+    world::World,
+};
 
 /// What others may do with a file or folder of ours: nothing.
 const OTHERS: u32 = 0o077;
@@ -292,7 +295,7 @@ fn unsafe_reason(metadata: &fs::Metadata) -> Option<&'static str> {
     if metadata.uid() != geteuid().as_raw() {
         Some("it belongs to another user")
     } else if metadata.mode() & OTHERS != 0 {
-        Some("others may read or change it")
+        Some(OPEN_TO_OTHERS)
     } else {
         None
     }
