@@ -8,6 +8,7 @@ mod change;
 mod document;
 mod error;
 mod plan;
+mod program;
 
 pub use change::{Change, CurrentContext, Edit, EntryKind, ExecEntry, loses_its_path};
 pub use error::EditError;

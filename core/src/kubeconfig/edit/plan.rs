@@ -6,7 +6,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Change, CurrentContext, Edit, EditError, EntryKind, document};
+use super::{Change, CurrentContext, Edit, EditError, EntryKind, document, program};
 use crate::{
     kubeconfig::file::files,
     words::Secret,
@@ -18,7 +18,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a key shows of a value that nobody should read over a shoulder.
-const HIDDEN: &str = "(hidden)";
+pub(super) const HIDDEN: &str = "(hidden)";
 
 /// Keys whose values are secrets, or too long to compare by eye.
 const HIDDEN_KEYS: [&str; 6] = [
@@ -267,13 +267,7 @@ fn differences(before: &Value, after: &Value) -> Vec<String> {
         None | Some(Value::Null) => "(none)".to_owned(),
         Some(_) if HIDDEN_KEYS.contains(&key) => HIDDEN.to_owned(),
         Some(Value::String(text)) => text.clone(),
-        // Only what runs the program; its environment may hold a secret.
-        Some(Value::Object(exec)) if key == "exec" => {
-            let words = exec["command"].as_str().into_iter().map(str::to_owned);
-            let arguments = exec["args"].as_array().into_iter().flatten();
-            let arguments = arguments.filter_map(|word| word.as_str().map(str::to_owned));
-            words.chain(arguments).collect::<Vec<_>>().join(" ")
-        }
+        Some(exec @ Value::Object(_)) if key == "exec" => program::shown(exec),
         Some(other) => other.to_string(),
     };
     let mut keys: Vec<&String> = before.keys().collect();
