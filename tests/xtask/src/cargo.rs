@@ -95,6 +95,10 @@ fn build(plugin: Plugin, manner: Manner) -> Result<PathBuf, Failure> {
         }
         let flags = format!("target.{host}.rustflags={flags:?}");
         build.args(["--target", &host, "--config", &flags]);
+        // Either would take the place of these flags without a word.
+        for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+            build.env_remove(variable);
+        }
         folder.push(host);
     }
     folder.push(if profile == "dev" { "debug" } else { profile });
@@ -155,10 +159,13 @@ const FOLDED: &str = "-Clink-arg=-Wl,--icf=safe";
 /// The profile of tools whose start counts.
 const QUICK_START: &str = "quick-start";
 
-/// The platform that cargo builds for by itself.
+/// The platform that cargo builds for by itself, by the toolchain that the workspace's folder chooses.
 fn host() -> Result<Option<String>, Failure> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
-    let answer = Command::new(rustc).arg("-vV").output()?;
+    let answer = Command::new(rustc)
+        .arg("-vV")
+        .current_dir(root())
+        .output()?;
     let answer = String::from_utf8(answer.stdout)?;
     let host = answer.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(host.map(str::to_owned))
