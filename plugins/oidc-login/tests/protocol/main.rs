@@ -3,7 +3,7 @@
 //! | part | what is shown |
 //! |---|---|
 //! | `reply` | stdout is one ExecCredential or nothing; versions are echoed; nobody is asked who is not there |
-//! | `login`, `device` | both flows as they should be, and all the ways in which they end otherwise |
+//! | `login`, `device`, `text_browser` | both flows as they should be, and all the ways in which they end otherwise |
 //! | `callback` | who comes to the loopback port with a forged answer gets nowhere |
 //! | `tokens`, `answers` | tokens that lie; answers that are too long, lead elsewhere, or are no answers |
 //! | `audience`, `logout` | tokens for other services; the end of it all, with the provider or without |
@@ -46,6 +46,7 @@ mod reply;
 mod secrets;
 mod storms;
 mod stranger;
+mod text_browser;
 mod tokens;
 mod warm;
 mod way;
