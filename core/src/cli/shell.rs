@@ -145,6 +145,11 @@ impl Shell<'_> {
         match result {
             Ok(kind) => kind.map_or(0, Kind::exit_code),
             Err(failure) => {
+                // What the question came to without an answer is of no interest.
+                let failure = match self.world.streams().interrupt() {
+                    Some(signal) => failure.because_of(signal.into(), "interrupted"),
+                    None => failure,
+                };
                 self.world.streams().talk(&failure.to_string());
                 failure.kind().exit_code()
             }
@@ -153,7 +158,7 @@ impl Shell<'_> {
 }
 
 /// Lets a piece of work be interrupted: a signal ends it where it waits, and becomes a failure, so
-/// that the caller can clean up.
+/// that the caller can clean up. Until the work waits for the first time, a signal ends the process.
 ///
 /// # Errors
 /// Those of the work, or the signal as a failure of kind 130 or 143.
@@ -161,6 +166,7 @@ pub async fn interruptible<T>(
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     tokio::select! {
+        biased;
         result = work => result,
         signal = Interrupt::wait() => Err(match signal {
             Ok(signal) => Failure::new(signal.into(), "interrupted"),

@@ -120,6 +120,14 @@ impl Failure {
         self
     }
 
+    /// Another failure in the same state: its cause counts, not what it led to.
+    pub fn because_of(mut self, kind: Kind, problem: impl Into<String>) -> Self {
+        let state = self.0.state.take();
+        let mut failure = Self::new(kind, problem);
+        failure.0.state = state;
+        failure
+    }
+
     /// The kind, and with it the exit code.
     pub fn kind(&self) -> Kind {
         self.0.kind

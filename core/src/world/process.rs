@@ -2,13 +2,19 @@ use std::{
     ffi::{OsStr, OsString},
     io,
     process::{Command, Stdio},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use thiserror::Error;
 
 use super::Streams;
 use crate::report::Kind;
+
+/// Whether signals are waited for, and no longer end the process by themselves.
+static AWAITED: AtomicBool = AtomicBool::new(false);
 
 /// Which signal asked the program to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +37,7 @@ impl Interrupt {
             use tokio::signal::unix::{SignalKind, signal};
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
+            AWAITED.store(true, Ordering::SeqCst);
             Ok(tokio::select! {
                 _ = terminate.recv() => Self::Terminated,
                 _ = interrupt.recv() => Self::Interrupted,
@@ -38,9 +45,26 @@ impl Interrupt {
         }
         #[cfg(not(unix))]
         {
+            AWAITED.store(true, Ordering::SeqCst);
             tokio::signal::ctrl_c().await?;
             Ok(Self::Interrupted)
         }
+    }
+
+    /// Whether it has been waited for, so that what blocks has to look out for it.
+    pub(super) fn is_awaited() -> bool {
+        AWAITED.load(Ordering::SeqCst)
+    }
+
+    /// Waits for it on a thread of its own, for who blocks the runtime's.
+    ///
+    /// # Errors
+    /// The operating system does not let the program listen.
+    pub(super) fn wait_blocking() -> io::Result<Self> {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?
+            .block_on(Self::wait())
     }
 }
 

@@ -1,8 +1,11 @@
 use std::{
     fmt,
     io::{self, BufRead, IsTerminal, Write},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError, mpsc},
+    thread,
 };
+
+use super::Interrupt;
 
 /// Standard input, output and error.
 ///
@@ -11,7 +14,9 @@ use std::{
 pub struct Streams {
     out: Mutex<Box<dyn Write + Send>>,
     talk: Mutex<Box<dyn Write + Send>>,
-    answers: Mutex<Box<dyn BufRead + Send>>,
+    answers: Arc<Mutex<Box<dyn BufRead + Send>>>,
+    /// What came instead of an answer.
+    interrupt: OnceLock<Interrupt>,
     out_is_terminal: bool,
     talk_is_terminal: bool,
     person_is_there: bool,
@@ -35,7 +40,8 @@ impl Streams {
             person_is_there: io::stdin().is_terminal() && io::stderr().is_terminal(),
             out: Mutex::new(Box::new(io::stdout())),
             talk: Mutex::new(Box::new(io::stderr())),
-            answers: Mutex::new(Box::new(io::BufReader::new(io::stdin()))),
+            answers: Arc::new(Mutex::new(Box::new(io::BufReader::new(io::stdin())))),
+            interrupt: OnceLock::new(),
         }
     }
 
@@ -44,7 +50,8 @@ impl Streams {
         let streams = Self {
             out: Mutex::new(Box::new(captured.out.clone())),
             talk: Mutex::new(Box::new(captured.talk.clone())),
-            answers: Mutex::new(Box::new(io::empty())),
+            answers: Arc::new(Mutex::new(Box::new(io::empty()))),
+            interrupt: OnceLock::new(),
             out_is_terminal: false,
             talk_is_terminal: false,
             person_is_there: false,
@@ -81,17 +88,57 @@ impl Streams {
         self.talk_is_terminal
     }
 
-    /// Asks a person for one line; `None` when nobody is there to answer.
+    /// Asks a person for one line; `None` when nobody is there to answer, or a signal came instead:
+    /// see [`Streams::interrupt`].
     pub fn ask(&self, question: &str) -> Option<String> {
-        if !self.person_is_there {
+        if !self.person_is_there || self.interrupt().is_some() {
             return None;
         }
         let _ = write(&self.talk, question);
-        let mut line = String::new();
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.read_line(&mut line).ok().filter(|&read| read > 0)?;
-        Some(line.trim().to_owned())
+        match Interrupt::is_awaited() {
+            true => self.line_or_interrupt(),
+            // A signal ends the process where it stands.
+            false => read_line(&self.answers),
+        }
     }
+
+    /// The signal that ended a question.
+    pub fn interrupt(&self) -> Option<Interrupt> {
+        self.interrupt.get().copied()
+    }
+
+    /// A signal that is caught does not end a read, and nobody polls the runtime meanwhile: both are
+    /// waited for on threads. The one for which nothing came ends with the process.
+    fn line_or_interrupt(&self) -> Option<String> {
+        let (sender, first) = mpsc::channel();
+        let (typed, answers) = (sender.clone(), Arc::clone(&self.answers));
+        let wait = move || {
+            if let Ok(interrupt) = Interrupt::wait_blocking() {
+                let _ = sender.send(Err(interrupt));
+            }
+        };
+        let read = move || {
+            let _ = typed.send(Ok(read_line(&answers)));
+        };
+        thread::Builder::new().spawn(wait).ok()?;
+        thread::Builder::new().spawn(read).ok()?;
+        match first.recv().ok()? {
+            Ok(line) => line,
+            Err(interrupt) => {
+                // Behind the ^C of the terminal.
+                self.talk("");
+                let _ = self.interrupt.set(interrupt);
+                None
+            }
+        }
+    }
+}
+
+fn read_line(answers: &Mutex<Box<dyn BufRead + Send>>) -> Option<String> {
+    let mut line = String::new();
+    let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+    answers.read_line(&mut line).ok().filter(|&read| read > 0)?;
+    Some(line.trim().to_owned())
 }
 
 fn write(stream: &Mutex<Box<dyn Write + Send>>, text: &str) -> io::Result<()> {

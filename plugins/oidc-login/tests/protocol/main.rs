@@ -14,6 +14,7 @@
 //! | `stranger` | a kubeconfig of somebody else asks first |
 //! | `secrets` | nothing secret in arguments, environments, files of others, logs |
 //! | `issuers`, `clock` | addresses that are no issuers; clocks that are wrong |
+//! | `interrupt` | Ctrl-C at a question |
 //! | `warm` | what the warm path touches |
 
 #![expect(
@@ -35,6 +36,7 @@ mod clock;
 mod device;
 mod disk;
 mod files;
+mod interrupt;
 mod issuers;
 mod keyring;
 mod killed;

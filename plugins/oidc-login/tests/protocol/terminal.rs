@@ -1,6 +1,6 @@
 //! A call of the tool by a person at a terminal.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
@@ -10,6 +10,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::pty::openpty;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::call::{Call, Output};
 use crate::desk::{Desk, PATIENCE};
@@ -101,6 +103,14 @@ impl<'a> Terminal<'a> {
 
     pub(crate) fn types(&mut self, text: &str) {
         self.keyboard.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Sends a signal to the tool alone: a Ctrl-C would end the shell before it, and with it the
+    /// terminal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let shell = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap();
+        kill(Pid::from_raw(children.trim().parse().unwrap()), signal).unwrap();
     }
 
     #[track_caller]
