@@ -1,4 +1,3 @@
-use jiff::Timestamp;
 use openidconnect::{
     AdditionalProviderMetadata, IssuerUrl, JsonWebKeySet, ProviderMetadata,
     core::{
@@ -55,8 +54,6 @@ pub(super) type Keys = JsonWebKeySet<CoreJsonWebKey>;
 pub struct Provider {
     pub(super) metadata: Metadata,
     pub(super) keys: Keys,
-    /// When the keys were asked for.
-    keys_fetched: Timestamp,
 }
 
 /// Where an issuer's document lies.
@@ -98,18 +95,14 @@ impl Provider {
             .json()
             .map_err(|error| not_a_provider(error.to_string()))?;
         check(issuer, &metadata)?;
-        let (keys, fetched) = keys(&metadata, issuer, http).await?;
-        Ok(Self {
-            metadata,
-            keys,
-            keys_fetched: fetched,
-        })
+        let keys = keys(&metadata, issuer, http).await?;
+        Ok(Self { metadata, keys })
     }
 
     /// Asks for the keys once more: a token was signed with one that is not known.
     pub(super) async fn fetch_keys(&mut self, http: &http::Client) -> Result<(), Error> {
         let issuer = self.issuer().to_owned();
-        (self.keys, self.keys_fetched) = keys(&self.metadata, &issuer, http).await?;
+        self.keys = keys(&self.metadata, &issuer, http).await?;
         Ok(())
     }
 
@@ -172,11 +165,7 @@ fn check(issuer: &str, metadata: &Metadata) -> Result<(), Error> {
 
 const KEYS: &str = "the request for its keys";
 
-async fn keys(
-    metadata: &Metadata,
-    issuer: &str,
-    http: &http::Client,
-) -> Result<(Keys, Timestamp), Error> {
+async fn keys(metadata: &Metadata, issuer: &str, http: &http::Client) -> Result<Keys, Error> {
     let asked = Asked::new(http, Patience::USUAL, KEYS);
     let answer = asked
         .ask(get(metadata.jwks_uri().as_str(), issuer)?)
@@ -185,10 +174,9 @@ async fn keys(
     if !answer.is_success() {
         return Err(bad(format!("HTTP {}", answer.status)));
     }
-    let keys = answer
+    answer
         .json()
-        .map_err(|_| bad("it is not a set of keys".to_owned()))?;
-    Ok((keys, answer.received))
+        .map_err(|_| bad("it is not a set of keys".to_owned()))
 }
 
 fn get(url: &str, issuer: &str) -> Result<http::Request, Error> {
