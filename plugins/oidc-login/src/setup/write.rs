@@ -40,15 +40,18 @@ pub(super) async fn write(
     warnings.extend(trap(&plan, program));
     if !request.is_dry {
         agree(world, request, &plan)?;
-        let learn = |known: &mut KnownIssuers| learn(known, &target);
-        KnownIssuers::update(&folder, world, learn)
-            .await
-            .map_err(|error| Failure::from(error).state(UNTOUCHED))?;
     }
     let done = match request.is_dry || plan.is_empty() {
         true => plan,
         false => edit.write(world, &plan)?,
     };
+    if !request.is_dry {
+        // Last: an issuer that is trusted, and that no kubeconfig names, would go unnoticed. The other
+        // way round, the user is asked.
+        let learn = |known: &mut KnownIssuers| learn(known, &target);
+        let learnt = KnownIssuers::update(&folder, world, learn).await;
+        learnt.map_err(|error| untold(error.into(), &done))?;
+    }
     let mut wanted = known.clone();
     learn(&mut wanted, &target);
     let written = Written {
@@ -160,6 +163,17 @@ fn learn(known: &mut KnownIssuers, target: &Target) {
     }
     if let Some(file) = &target.issuer_ca {
         entry.certificate_authority = Some(file.clone());
+    }
+}
+
+/// The kubeconfig is written, and the issuer is not among those that are trusted.
+fn untold(failure: Failure, done: &Plan) -> Failure {
+    match done.is_empty() {
+        true => failure.state("nothing was written"),
+        false => failure
+            .with_kind(Kind::Partial)
+            .state("the entries of the kubeconfig are written; the issuer is not trusted yet")
+            .next("the same command again"),
     }
 }
 

@@ -133,6 +133,23 @@ fn a_locked_kubeconfig_is_left_alone() {
     );
     assert!(age > 0);
     assert_eq!(stage.kubeconfig().unwrap(), OTHERS);
+    // No trust without an entry.
+    assert_eq!(stage.known_issuers(), None);
+}
+
+#[test]
+fn an_issuer_that_cannot_be_kept_is_said_beside_what_is_written() {
+    let stage = Stage::new();
+    // It can be read, as nothing, and nobody can make it.
+    std::os::unix::fs::symlink("/proc/1/nowhere", stage.path(".config")).unwrap();
+    let run = stage.named(&["--name", "lab"]);
+    assert_eq!(run.code, 6, "{}", run.stderr);
+    stage.keep("issuer-not-kept", &run);
+    assert!(stage.kubeconfig().unwrap().contains("name: lab"));
+    fs::remove_file(stage.path(".config")).unwrap();
+    let run = stage.named(&["--name", "lab"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(stage.known_issuers().is_some());
 }
 
 #[test]
