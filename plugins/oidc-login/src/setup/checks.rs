@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use datalab_core::{
     http::{self, Client, Options, Patience},
-    oidc::{self, Audience, ClientCheck, Provider},
+    oidc::{self, Audience, ClientCheck, Provider, check_issuer},
     report::{Failure, Kind},
     world::{Endpoint, World, read_file},
 };
 
 use super::{
     SetupRequest,
-    facts::{Facts, USER_AGENT, missing},
+    facts::{Facts, missing},
 };
+use crate::desk::USER_AGENT;
 
 /// What was found right, ready to be written.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ pub(super) async fn check(
     {
         findings.wrong(format!("{client_id:?} is no client id: it holds blanks"));
     }
-    let host = endpoint(server, "the API server's address", &mut findings);
+    let host = endpoint(server, &mut findings);
     let server_ca = request
         .server_ca
         .as_ref()
@@ -84,9 +85,11 @@ pub(super) async fn check(
         let _ = authorities(file, &mut findings);
         std::path::absolute(file).unwrap_or_else(|_| file.clone())
     });
-    let is_issuer = endpoint(issuer, "the issuer", &mut findings).is_some();
-    let reachable = findings.problems.is_empty();
-    if is_issuer && reachable {
+    // What get-token would refuse is not written down for it.
+    if let Err(error) = check_issuer(issuer) {
+        findings.problem(error);
+    }
+    if findings.problems.is_empty() {
         let (provider, api) = tokio::join!(
             provider(world, request, &facts, issuer, client_id),
             api_server(world, request, server)
@@ -132,7 +135,9 @@ fn one(mut problems: Vec<Failure>) -> Option<Failure> {
     Some(failure.state(UNTOUCHED))
 }
 
-fn endpoint(url: &str, what: &str, findings: &mut Findings) -> Option<String> {
+/// The host of the API server's address.
+fn endpoint(url: &str, findings: &mut Findings) -> Option<String> {
+    const WHAT: &str = "the API server's address";
     match Endpoint::of(url) {
         Ok(endpoint) if endpoint.scheme == "https" => {
             let authority = url.split("://").nth(1).unwrap_or_default();
@@ -143,7 +148,7 @@ fn endpoint(url: &str, what: &str, findings: &mut Findings) -> Option<String> {
                 .contains('@')
             {
                 findings.wrong(format!(
-                    "{what} holds a user name: leave out what stands before @"
+                    "{WHAT} holds a user name: leave out what stands before @"
                 ));
                 return None;
             }
@@ -151,12 +156,12 @@ fn endpoint(url: &str, what: &str, findings: &mut Findings) -> Option<String> {
         }
         Ok(_) => {
             findings.wrong(format!(
-                "{what} is {url}, and only https is safe for tokens"
+                "{WHAT} is {url}, and only https is safe for tokens"
             ));
             None
         }
         Err(reason) => {
-            findings.wrong(format!("{what} is {url:?}: {reason}"));
+            findings.wrong(format!("{WHAT} is {url:?}: {reason}"));
             None
         }
     }

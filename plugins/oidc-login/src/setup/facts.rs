@@ -9,10 +9,7 @@ use datalab_core::{
 };
 
 use super::SetupRequest;
-
-/// In the logs of servers.
-pub(super) const USER_AGENT: &str =
-    concat!("kubectl-datalab-oidc-login/", env!("CARGO_PKG_VERSION"));
+use crate::desk::USER_AGENT;
 
 /// Issuer, client, server, and what belongs to them; what is not told is empty.
 #[derive(Debug, Default)]
