@@ -1,11 +1,12 @@
-use std::future::Future;
+use std::{future::Future, pin::pin, time::Duration};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use tokio::time::sleep;
 
 use crate::{
     report::{Failure, Format, Kind, Outcome, render},
-    world::{Interrupt, World},
+    world::{Deferral, Interrupt, World},
 };
 
 /// The form of the result.
@@ -158,20 +159,41 @@ impl Shell<'_> {
 }
 
 /// Lets a piece of work be interrupted: a signal ends it where it waits, and becomes a failure, so
-/// that the caller can clean up. Until the work waits for the first time, a signal ends the process.
+/// that the caller can clean up. Until the work waits for the first time, a signal ends the process;
+/// while it holds a [`Deferral`], a second signal does, or the end of what is under way.
 ///
 /// # Errors
 /// Those of the work, or the signal as a failure of kind 130 or 143.
 pub async fn interruptible<T>(
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    tokio::select! {
+    let mut work = pin!(work);
+    let signal = tokio::select! {
         biased;
-        result = work => result,
-        signal = Interrupt::wait() => Err(match signal {
-            Ok(signal) => Failure::new(signal.into(), "interrupted"),
-            Err(error) => Failure::new(Kind::Failed, "signals cannot be listened for").caused_by(&error),
-        }),
+        result = &mut work => return result,
+        signal = Interrupt::wait() => signal.map_err(|error| {
+            Failure::new(Kind::Failed, "signals cannot be listened for").caused_by(&error)
+        })?,
+    };
+    if Deferral::is_held() {
+        tokio::select! {
+            biased;
+            result = &mut work => return result,
+            () = nothing_deferred() => {}
+            _ = Interrupt::wait() => {}
+            () = sleep(DEFERRED) => {}
+        }
+    }
+    Err(Failure::new(signal.into(), "interrupted"))
+}
+
+/// How long what is under way may keep a person who wants to stop: a server's answer takes less, or
+/// does not come.
+const DEFERRED: Duration = Duration::from_secs(10);
+
+async fn nothing_deferred() {
+    while Deferral::is_held() {
+        sleep(Duration::from_millis(5)).await;
     }
 }
 

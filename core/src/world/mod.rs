@@ -5,6 +5,7 @@
 //! of its own, a clock that stands still, counted "random" bytes and streams that are kept.
 
 mod browser;
+mod deferral;
 mod endpoint;
 mod environment;
 mod file;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use browser::BrowserError;
+pub use deferral::Deferral;
 pub use endpoint::Endpoint;
 pub use environment::{Environment, VARIABLES, Variable};
 pub use file::{

@@ -39,6 +39,8 @@ impl Session<'_> {
         let room = folder.reserve(SESSION, open.length(), self.world)?;
         let http = self.http()?;
         let mut client = self.client(&folder, &http).await?;
+        // From here to the file: a provider that rotates has used the old token up.
+        let _to_the_end = self.world.defer_interrupts();
         let refreshed = client
             .refresh(&refresh_token, wanted.scopes, Patience::USUAL)
             .await;

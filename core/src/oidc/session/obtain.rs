@@ -356,6 +356,8 @@ impl Session<'_> {
         let http = self.http()?;
         let mut client = self.client(folder, &http).await?;
         let scopes = &open.record.scopes;
+        // From here to the file: a provider that rotates has used the old token up.
+        let _to_the_end = self.world.defer_interrupts();
         let refreshed = client.refresh(refresh_token, scopes, patience).await?;
         let Open {
             record, secrets, ..

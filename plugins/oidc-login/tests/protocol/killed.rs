@@ -199,3 +199,22 @@ fn steps(desk: &Desk) -> BTreeSet<Step> {
     }
     steps
 }
+
+#[test]
+fn a_signal_during_a_refresh_waits_for_what_is_under_way() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let desk = Desk::new();
+        desk.log_in();
+        let delay = What::DelayAfter(std::time::Duration::from_millis(700));
+        desk.provider
+            .arm([Fault::at(Endpoint::Refresh, delay).times(1)]);
+        let refresh = desk.verb("refresh").words(["--now"]).start();
+        // The provider has used the old refresh token up, and the answer is under way.
+        desk.until("the refresh", || {
+            desk.provider.count(Endpoint::Refresh) == 1
+        });
+        refresh.signal(signal);
+        refresh.wait();
+        assert_eq!(logins_to_go_on(&desk, "a signal"), 0, "{signal}");
+    }
+}
