@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
@@ -70,7 +70,7 @@ pub(super) struct Failed {
 }
 
 /// A token for one other service.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AudienceToken {
     token: String,
@@ -97,6 +97,14 @@ impl AudienceToken {
     }
 }
 
+impl fmt::Debug for AudienceToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AudienceToken")
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for AudienceToken {
     fn drop(&mut self) {
         self.token.zeroize();
@@ -104,7 +112,7 @@ impl Drop for AudienceToken {
 }
 
 /// What is sealed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Secrets {
     id_token: String,
@@ -131,6 +139,14 @@ impl Secrets {
 
     fn context(identity: &Identity) -> String {
         format!("kubectl-datalab oidc session 1 {}", identity.file_name())
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrets")
+            .field("audiences", &self.audiences)
+            .finish_non_exhaustive()
     }
 }
 
