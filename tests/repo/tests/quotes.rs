@@ -3,14 +3,19 @@
 use std::{fs, path::Path};
 
 #[test]
-fn the_readme_quotes_the_benchmarks_as_they_were_measured() {
-    let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/share-db");
-    let read = |name: &str| fs::read_to_string(plugin.join(name)).unwrap();
-    let (measured, readme) = (read("BENCHMARKS.md"), read("README.md"));
-    let begin = measured.find("| what |").unwrap();
-    let table = measured[begin..].trim_end();
-    assert!(table.lines().count() > 2, "no rows in {measured}");
-    assert!(readme.contains(table), "{table}\nis not in README.md");
+fn readmes_quote_the_benchmarks_as_they_were_measured() {
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+    for tool in ["share-db", "oidc-login"] {
+        let read = |name: &str| fs::read_to_string(plugins.join(tool).join(name)).unwrap();
+        let (measured, readme) = (read("BENCHMARKS.md"), read("README.md"));
+        let begin = measured.find("| what |").unwrap();
+        let table = measured[begin..].trim_end();
+        assert!(table.lines().count() > 2, "no rows in {measured}");
+        assert!(
+            readme.contains(table),
+            "{table}\nis not in {tool}'s README.md"
+        );
+    }
 }
 
 /// `MODULE::NAME` of the last column of a table, as in "| 1 | … | `races::one_login` |".
