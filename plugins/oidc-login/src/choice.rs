@@ -1,10 +1,10 @@
 //! Which session is meant.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use datalab_core::{
     kubeconfig::{Credential, ExecSpec, Overrides, resolve},
-    oidc::{Account, Identity, Session, check_issuer, server_url},
+    oidc::{Account, Identity, LoginOptions, Session, check_issuer, server_url},
     report::{Failure, Kind, quoted_if_needed},
 };
 
@@ -191,8 +191,28 @@ impl Choice {
         desk.sessions.session(&self.identity, &self.authorities)
     }
 
+    /// How to log in for a program that needs a token, if that is needed.
+    pub(crate) fn login_for_program(&self, limit: Duration, desk: &Desk<'_>) -> LoginOptions {
+        LoginOptions {
+            scopes: self.login_scopes(desk),
+            limit,
+            deliberate: false,
+            anew: false,
+            person_is_there: desk.world.streams().talk_is_terminal(),
+        }
+    }
+
+    /// How to log in for a person who has come to.
+    pub(crate) fn login_for_person(&self, limit: Duration, desk: &Desk<'_>) -> LoginOptions {
+        LoginOptions {
+            deliberate: true,
+            person_is_there: true,
+            ..self.login_for_program(limit, desk)
+        }
+    }
+
     /// What a login for it asks for: what is needed, and what every known audience needs.
-    pub(crate) fn login_scopes(&self, desk: &Desk<'_>) -> Vec<String> {
+    fn login_scopes(&self, desk: &Desk<'_>) -> Vec<String> {
         let Identity {
             issuer, client_id, ..
         } = &self.identity;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use datalab_core::{
-    oidc::{Force, LoginOptions, Obtained, Record, Session, Wanted},
+    oidc::{Force, Obtained, Record, Session, Wanted},
     report::{Failure, Kind},
     store::Folder,
     world::World,
@@ -51,13 +51,7 @@ pub(crate) async fn get_token(
     trust::ensure(choice, destination, asked.may_ask, desk).await?;
     let session = choice.session(desk);
     let question = Question::of_process().filter(|_| choice.settled);
-    let login = LoginOptions {
-        scopes: choice.login_scopes(desk),
-        limit: *login_limit,
-        deliberate: false,
-        anew: false,
-        person_is_there: desk.world.streams().talk_is_terminal(),
-    };
+    let login = choice.login_for_program(*login_limit, desk);
     let wanted = Wanted {
         scopes: &choice.scopes,
         force: question

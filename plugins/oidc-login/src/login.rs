@@ -131,11 +131,8 @@ pub(crate) async fn login(
         }
     }
     let options = LoginOptions {
-        scopes: choice.login_scopes(desk),
-        limit: request.login_limit,
-        deliberate: true,
         anew: request.anew,
-        person_is_there: true,
+        ..choice.login_for_person(request.login_limit, desk)
     };
     let wanted = Wanted {
         scopes: &options.scopes,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use datalab_core::{
-    oidc::{Force, LoginOptions, Wanted},
+    oidc::{Force, Wanted},
     report::Failure,
 };
 
@@ -26,13 +26,7 @@ pub(crate) async fn refresh(
     if session.read()?.is_none() {
         return Err(not_logged_in(choice, desk));
     }
-    let options = LoginOptions {
-        scopes: choice.login_scopes(desk),
-        limit: login_limit,
-        deliberate: true,
-        anew: false,
-        person_is_there: true,
-    };
+    let options = choice.login_for_person(login_limit, desk);
     let wanted = Wanted {
         scopes: &choice.scopes,
         force: Force::Now,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use datalab_core::{
-    oidc::{Error, Force, Identity, LoginOptions, Wanted},
+    oidc::{Error, Force, Identity, Wanted},
     report::{Failure, Kind},
 };
 
@@ -45,9 +45,9 @@ pub(crate) async fn token(
         choice.identity.client_id.clone_from(client_id);
         choice.scopes.clear();
     }
-    let scope = match (audience, &own_client) {
-        (Some(audience), _) => audience.scope.clone(),
-        (None, _) => Some(request.audience.clone()),
+    let scope = match audience {
+        Some(audience) => audience.scope.clone(),
+        None => Some(request.audience.clone()),
     };
     choice.scopes.extend(scope);
     let session = choice.session(desk);
@@ -57,13 +57,7 @@ pub(crate) async fn token(
             request.audience, choice.identity.client_id
         ));
     }
-    let login = LoginOptions {
-        scopes: choice.login_scopes(desk),
-        limit: request.login_limit,
-        deliberate: false,
-        anew: false,
-        person_is_there: desk.world.streams().talk_is_terminal(),
-    };
+    let login = choice.login_for_program(request.login_limit, desk);
     let wanted = Wanted {
         scopes: &choice.scopes,
         force: Force::No,

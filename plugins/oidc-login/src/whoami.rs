@@ -117,11 +117,8 @@ pub(crate) fn claims(token: &Secret<String>) -> Result<Claims, Failure> {
 /// The session's token, exchanged if need be; nobody is asked to log in.
 pub(crate) async fn current(choice: &Choice, desk: &Desk<'_>) -> Result<Obtained, Failure> {
     let login = LoginOptions {
-        scopes: choice.login_scopes(desk),
-        limit: std::time::Duration::ZERO,
-        deliberate: false,
-        anew: false,
         person_is_there: false,
+        ..choice.login_for_program(std::time::Duration::ZERO, desk)
     };
     let wanted = Wanted {
         scopes: &choice.scopes,

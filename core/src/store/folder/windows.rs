@@ -105,14 +105,6 @@ impl Folder {
         }
     }
 
-    /// Writes a file that is there whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error`]; what was there before is there still.
-    pub fn write(&self, name: &str, content: &[u8], world: &World) -> Result<(), Error> {
-        self.reserve(name, 0, world)?.commit(content)
-    }
-
     /// Begins a file of about this length: its room on the disk is taken.
     ///
     /// # Errors
@@ -168,31 +160,8 @@ impl Folder {
         }
     }
 
-    /// The names in it, sorted; without those of files that are being written.
-    ///
-    /// # Errors
-    /// [`Error`]: it cannot be read.
-    pub fn names(&self) -> Result<Vec<String>, Error> {
-        let mut names = self.all_names()?;
-        names.retain(|name| !name.starts_with('.'));
-        names.sort();
-        Ok(names)
-    }
-
-    /// Removes what processes that were killed have begun and not finished.
-    ///
-    /// # Errors
-    /// [`Error`]: the folder cannot be read, or a file is there still.
-    pub fn sweep(&self) -> Result<(), Error> {
-        for name in self.all_names()? {
-            if name.starts_with('.') {
-                self.remove(&name)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn all_names(&self) -> Result<Vec<String>, Error> {
+    /// The names in it, also of files that are being written.
+    pub(super) fn all_names(&self) -> Result<Vec<String>, Error> {
         let failed = |source| Error::io("read", &self.path, source);
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(failed)? {
