@@ -38,7 +38,8 @@ impl Scene {
     #[track_caller]
     fn new(stage: &Stage, release: Release) -> Self {
         let scene = Self::unshared(stage, release);
-        scene.grant("").ok();
+        // On a busy machine a server that was ready may miss its probes for a moment.
+        scene.grant("--wait").ok();
         scene
     }
 
