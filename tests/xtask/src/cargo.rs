@@ -38,8 +38,16 @@ pub(crate) const OIDC_LOGIN: Plugin = Plugin {
     quick: true,
 };
 
+/// Gets credentials for object storage.
+pub(crate) const S3_CREDS: Plugin = Plugin {
+    name: "s3-creds",
+    package: "kubectl-datalab-s3-creds",
+    binary: "kubectl-datalab-s3_creds",
+    quick: true,
+};
+
 /// All tools.
-pub(crate) const PLUGINS: [Plugin; 2] = [SHARE_DB, OIDC_LOGIN];
+pub(crate) const PLUGINS: [Plugin; 3] = [SHARE_DB, OIDC_LOGIN, S3_CREDS];
 
 /// A cargo command in the root of the workspace.
 pub(crate) fn cargo() -> Command {
