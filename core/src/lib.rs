@@ -6,14 +6,17 @@
 //! - [`words`]: the domain's newtypes, parsed and printed.
 //! - [`report`]: errors, exit codes and results, rendered.
 //! - [`world`]: all that a program may touch outside itself.
+//! - [`ready`]: answers that are written out before the rest of a program exists.
 //! - [`kubeconfig`]: kubectl's rules for finding a cluster and a user.
 //! - [`cluster`]: the only room that speaks to Kubernetes.
 //! - [`http`]: the suite's HTTP client.
 //! - [`store`]: files that must not tear, and secrets in them.
 //! - [`oidc`]: an identity provider, and sessions with it.
 //! - [`onyxia`]: the platform's public configuration.
+//! - [`login`]: whoever logs in at a terminal.
 //! - [`cli`]: arguments, output streams and exit codes, the same for every tool.
 
+pub mod ready;
 pub mod report;
 pub mod words;
 pub mod world;
@@ -26,6 +29,8 @@ pub mod cluster;
 pub mod http;
 #[cfg(feature = "kubeconfig")]
 pub mod kubeconfig;
+#[cfg(feature = "login")]
+pub mod login;
 #[cfg(feature = "oidc")]
 pub mod oidc;
 #[cfg(feature = "onyxia")]

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::warm::reply::EXEC_INFO;
+use crate::warm::EXEC_INFO;
 
 const KIND: &str = "ExecCredential";
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use datalab_core::{
+    login::{Flow, Terminal},
     oidc::{Force, Obtained, Record, Session, Wanted},
+    ready::{self, Header, Question},
     report::{Failure, Kind},
     store::Folder,
     world::World,
@@ -14,9 +16,8 @@ use crate::{
     choice::Choice,
     desk::Desk,
     exec_credential::Asked,
-    person::{Flow, Terminal},
     trust::{self, Destination},
-    warm::reply::{self, Header, Question},
+    warm,
 };
 
 /// What is asked for.
@@ -50,7 +51,7 @@ pub(crate) async fn get_token(
     };
     trust::ensure(choice, destination, asked.may_ask, desk).await?;
     let session = choice.session(desk);
-    let question = Question::of_process().filter(|_| choice.settled);
+    let question = warm::question().filter(|_| choice.settled);
     let login = choice.login_for_program(*login_limit, desk);
     let wanted = Wanted {
         scopes: &choice.scopes,
@@ -132,7 +133,7 @@ pub(crate) fn explain(
 
 /// The token that this kubectl was given, if it asks once more: a server has refused it.
 fn refusal(question: &Question, world: &World) -> Option<Force> {
-    if !question.reacts_to_refusals() {
+    if !question.notes_askers() {
         return None;
     }
     let file = question.file()?;
@@ -160,7 +161,7 @@ fn keep(question: &Question, record: &Record, answer: &str, session: &Session<'_
         return;
     }
     let given = world.parent().map(|parent| (parent.pid, now));
-    let content = reply::compose(
+    let content = ready::compose(
         question,
         fresh_until,
         &record.token_id,

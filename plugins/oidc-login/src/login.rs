@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use datalab_core::{
+    login::{Flow, Terminal},
     oidc::{Force, LoginOptions, Obtained, Record, Wanted},
     report::{Failure, Outcome},
 };
@@ -13,7 +14,6 @@ use crate::{
     choice::Choice,
     desk::Desk,
     get_token::explain,
-    person::{Flow, Terminal},
     trust::{self, Destination},
 };
 

@@ -14,7 +14,6 @@ mod get_token;
 mod list;
 mod login;
 mod logout;
-mod person;
 mod refresh;
 mod setup;
 mod token;

@@ -3,17 +3,12 @@
 use std::time::Duration;
 
 use datalab_core::{
+    login::{Flow, Terminal},
     oidc::{Force, Wanted},
     report::Failure,
 };
 
-use crate::{
-    choice::Choice,
-    desk::Desk,
-    get_token::explain,
-    login::LoggedIn,
-    person::{Flow, Terminal},
-};
+use crate::{choice::Choice, desk::Desk, get_token::explain, login::LoggedIn};
 
 /// Exchanges the session's token, now.
 pub(crate) async fn refresh(

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use datalab_core::{
+    login::{Flow, Terminal},
     oidc::{Error, Force, Identity, Wanted},
     report::{Failure, Kind},
 };
@@ -11,7 +12,6 @@ use crate::{
     choice::Choice,
     desk::Desk,
     get_token::{explain, refuse_screen},
-    person::{Flow, Terminal},
 };
 
 /// Which token.

@@ -56,6 +56,7 @@ fn sources(folder: &Path) -> Vec<(String, String)> {
 fn the_readme_of_oidc_login_names_tests_that_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folders = [
+        "core/src/login",
         "core/src/oidc",
         "plugins/oidc-login",
         "tests/journeys/tests/oidc_login",

@@ -27,7 +27,7 @@ use crate::{
     exec_credential::Asked,
     get_token, login, logout, token,
     trust::{self, Destination},
-    warm::reply::EXEC_INFO,
+    warm::EXEC_INFO,
 };
 
 /// How the command is spelled when nothing says otherwise.

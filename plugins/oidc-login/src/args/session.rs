@@ -1,9 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser};
-use datalab_core::words::Lifetime;
-
-use crate::person::Flow;
+use datalab_core::{login::Flow, words::Lifetime};
 
 /// Which session is meant. Without `--issuer`: that of the kubeconfig's current context, else the
 /// only one there is.
@@ -57,10 +55,8 @@ pub(crate) struct FlowArgs {
     /// auto, browser or device (a code to enter on any device)
     #[arg(
         long,
-        value_enum,
         default_value = "auto",
         value_name = "FLOW",
-        hide_possible_values = true,
         hide_default_value = true
     )]
     pub(crate) flow: Flow,

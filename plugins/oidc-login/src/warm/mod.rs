@@ -1,24 +1,27 @@
-//! The answer that is ready: one file is opened, looked at, and written out.
-//!
-//! Only the standard library, and one system call that it lacks, before anything else of the
-//! program exists: kubectl waits for this on each call. Whatever is not as expected is left to
-//! the rest of the program, which can say so.
+//! What kubectl asks on each call, before anything else of the program exists.
 
-pub(crate) mod reply;
-#[cfg(unix)]
-mod unix;
+use std::{env, process::ExitCode};
 
-use std::process::ExitCode;
+use datalab_core::ready::{self, Question};
+
+/// The variable that says what kubectl asks for.
+pub(crate) const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 
 /// Answers, if an answer is ready.
 pub(crate) fn answer() -> Option<ExitCode> {
-    #[cfg(unix)]
-    {
-        unix::answer()
-    }
-    // Elsewhere nothing is known of who else may write a file: the rest of the program answers.
-    #[cfg(not(unix))]
-    {
-        None
-    }
+    ready::answer(&question()?)
+}
+
+/// The question of this process, when it is kubectl's.
+pub(crate) fn question() -> Option<Question> {
+    let info = env::var_os(EXEC_INFO).filter(|info| !info.is_empty())?;
+    let words = env::args_os().skip(1).chain([info.clone()]);
+    let question = Question::of_process("oidc-login", words);
+    // Of all clients only client-go asks again after a 401, and only its encoder ends the document
+    // with a newline. Others ask several times for one client (kube does), which must not look
+    // like a refusal.
+    Some(match info.as_encoded_bytes().last() {
+        Some(b'\n') => question.noting_askers(),
+        _ => question,
+    })
 }

@@ -29,13 +29,14 @@ const JOURNEYS_AT_ONCE: &str = "6";
 const CARGO_DENY: &str = "0.20.2";
 
 /// core, as every set of rooms that a plugin may take.
-const ROOMS: [&str; 8] = [
+const ROOMS: [&str; 9] = [
     "",
     "http",
     "store",
     "kubeconfig",
     "cluster",
     "oidc",
+    "login",
     "onyxia",
     "cli",
 ];

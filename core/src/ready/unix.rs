@@ -11,27 +11,26 @@ use std::{
 
 use nix::{fcntl::OFlag, unistd::geteuid};
 
-use super::reply::{self, Header};
+use super::reply::{self, Header, Question};
 
 /// What others may do with the file: nothing.
 const OTHERS: u32 = 0o077;
 
 /// Answers, if an answer is ready.
-pub(super) fn answer() -> Option<ExitCode> {
-    let question = reply::Question::of_process()?;
+pub(super) fn answer(question: &Question) -> Option<ExitCode> {
     let file = OpenOptions::new()
         .read(true)
-        .write(true)
+        .write(question.notes_askers())
         .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
         .open(question.file()?)
         .ok()?;
     let content = checked(&file)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    let header = Header::read(&content, &question)?;
+    let header = Header::read(&content, question)?;
     if now.as_secs() >= header.fresh_until {
         return None;
     }
-    if question.reacts_to_refusals() {
+    if question.notes_askers() {
         let parent = parent_id();
         if header.was_given_to(parent).is_some() {
             return None;

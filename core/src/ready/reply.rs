@@ -5,19 +5,19 @@
 //!      0      16  magic and version
 //!     16      20  second since 1970 until which it is handed out, decimal
 //!     36      10  length of the question, decimal
-//!     46      16  which token it holds
+//!     46      16  which token it was made from
 //!     62       2  two newlines
 //!     64    1024  64 notes of 16 bytes: pid, and millisecond since 1970, of who was given it
-//!   1088       -  the question: homes, arguments and what kubectl asked for, to the byte
+//!   1088       -  the question: homes and words, each ended by a zero byte
 //!      -       -  the answer, to the end
 //! ```
 //!
 //! The file's name is a hash of the question, and the question is compared too: a kubeconfig made
 //! up so that its hash is another one's does not get the other one's token.
 //!
-//! The notes are how a refused token is noticed. kubectl asks once a process, and again only when
-//! a server has answered 401, without saying so. Each has its place by pid, so that many who are
-//! answered at once do not wait for each other.
+//! The notes are how an answer that was of no use is noticed: a program that asks once, and again
+//! only when a server has refused what it was given. Each has its place by pid, so that many who
+//! are answered at once do not wait for each other.
 
 use std::{
     env,
@@ -27,14 +27,8 @@ use std::{
     time::Duration,
 };
 
-/// The variable that says what kubectl asks for.
-pub(crate) const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
-
-/// Where sessions are and whom they may be with: a kubeconfig can set these for one user only.
-const HOMES: [&str; 3] = ["HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"];
-
 /// A question holds a certificate authority or two, an answer one token.
-pub(crate) const LONGEST: u64 = 256 << 10;
+pub(super) const LONGEST: u64 = 256 << 10;
 
 const MAGIC: &[u8; 16] = b"datalab-reply 1\n";
 const FRESH: std::ops::Range<usize> = 16..36;
@@ -45,79 +39,83 @@ const NOTE: usize = 16;
 const PLACES: usize = 64;
 const QUESTION: usize = NOTES + NOTE * PLACES;
 
-/// What is asked: whose sessions, the arguments, and what kubectl says.
+/// Where sessions are and whom they may be with: who calls the program can set these for one user
+/// only.
+const HOMES: [&str; 3] = ["HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"];
+
+/// What is asked: of which tool, with whose sessions, by which words.
 #[derive(Debug)]
-pub(crate) struct Question {
+pub struct Question {
+    tool: &'static str,
     bytes: Vec<u8>,
-    reacts_to_refusals: bool,
+    notes_askers: bool,
 }
 
 impl Question {
-    /// The question of this process, when it is kubectl's.
-    pub(crate) fn of_process() -> Option<Self> {
-        let info = env::var_os(EXEC_INFO).filter(|info| !info.is_empty())?;
+    /// What this process is asked: its user's homes, and words that the tool chooses.
+    pub fn of_process(tool: &'static str, words: impl Iterator<Item = OsString>) -> Self {
         let homes = HOMES.map(|name| env::var_os(name).unwrap_or_default());
-        Some(Self::new(
-            homes.into_iter().chain(env::args_os().skip(1)),
-            &info,
-        ))
+        Self::new(tool, homes.into_iter().chain(words))
     }
 
-    fn new(words: impl Iterator<Item = OsString>, info: &OsString) -> Self {
-        let mut bytes = Vec::with_capacity(info.len() + 256);
+    fn new(tool: &'static str, words: impl Iterator<Item = OsString>) -> Self {
+        let mut bytes = Vec::with_capacity(512);
         for word in words {
             bytes.extend_from_slice(word.as_encoded_bytes());
             bytes.push(0);
         }
-        bytes.push(0);
-        bytes.extend_from_slice(info.as_encoded_bytes());
         Self {
-            // Of all clients only client-go asks again after a 401, and only its encoder ends the
-            // document with a newline. Others ask several times for one client (kube does), which
-            // must not look like a refusal.
-            reacts_to_refusals: bytes.last() == Some(&b'\n'),
+            tool,
             bytes,
+            notes_askers: false,
         }
     }
 
+    /// The same question from somebody who asks once more only when the answer was of no use: it is
+    /// noted who was given it, and whoever was is not given it again.
+    #[must_use]
+    pub fn noting_askers(mut self) -> Self {
+        self.notes_askers = true;
+        self
+    }
+
+    /// Whether it is noted who was given the answer.
+    pub fn notes_askers(&self) -> bool {
+        self.notes_askers
+    }
+
     /// Where the answer would lie: the user's runtime folder, else their cache.
-    pub(crate) fn file(&self) -> Option<PathBuf> {
+    pub fn file(&self) -> Option<PathBuf> {
+        let absolute = |name: &str| {
+            env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        let base = absolute("XDG_RUNTIME_DIR")
+            .or_else(|| absolute("XDG_CACHE_HOME"))
+            .or_else(|| Some(absolute("HOME")?.join(".cache")))?;
         let mut hasher = DefaultHasher::new();
         self.bytes.hash(&mut hasher);
-        Some(folder()?.join(format!("{:016x}", hasher.finish())))
+        let folder = base.join("kubectl-datalab").join(self.tool).join("replies");
+        Some(folder.join(format!("{:016x}", hasher.finish())))
     }
-
-    /// Whether whoever asks would ask again after a 401.
-    pub(crate) fn reacts_to_refusals(&self) -> bool {
-        self.reacts_to_refusals
-    }
-}
-
-/// The folder of all answers.
-pub(crate) fn folder() -> Option<PathBuf> {
-    let absolute = |name: &str| {
-        env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let base = absolute("XDG_RUNTIME_DIR")
-        .or_else(|| absolute("XDG_CACHE_HOME"))
-        .or_else(|| Some(absolute("HOME")?.join(".cache")))?;
-    Some(base.join("kubectl-datalab/oidc-login/replies"))
 }
 
 /// An answer that is there, taken apart.
 #[derive(Debug)]
-pub(crate) struct Header<'a> {
-    pub(crate) fresh_until: u64,
-    pub(crate) token_id: &'a str,
+pub struct Header<'a> {
+    /// Second since 1970 until which it is handed out.
+    pub fresh_until: u64,
+    /// Which token it was made from.
+    pub token_id: &'a str,
     notes: &'a [u8],
-    pub(crate) body: &'a [u8],
+    /// The answer itself.
+    pub body: &'a [u8],
 }
 
 impl<'a> Header<'a> {
     /// Takes a file apart, if it is the answer to this question.
-    pub(crate) fn read(content: &'a [u8], question: &Question) -> Option<Self> {
+    pub fn read(content: &'a [u8], question: &Question) -> Option<Self> {
         let number = |range: std::ops::Range<usize>| {
             let text = std::str::from_utf8(content.get(range)?).ok()?;
             text.trim_end().parse::<u64>().ok()
@@ -138,7 +136,7 @@ impl<'a> Header<'a> {
     }
 
     /// When this process was given the answer, since 1970.
-    pub(crate) fn was_given_to(&self, pid: u32) -> Option<Duration> {
+    pub fn was_given_to(&self, pid: u32) -> Option<Duration> {
         let place = place(pid) * NOTE;
         let note = self.notes.get(place..place + NOTE)?;
         let noted = u32::from_le_bytes(note[..4].try_into().ok()?);
@@ -152,7 +150,7 @@ fn place(pid: u32) -> usize {
 }
 
 /// The note that this process was given the answer, and where in the file it belongs.
-pub(crate) fn note(pid: u32, now: Duration) -> (u64, [u8; NOTE]) {
+pub(super) fn note(pid: u32, now: Duration) -> (u64, [u8; NOTE]) {
     let mut note = [0; NOTE];
     note[..4].copy_from_slice(&pid.to_le_bytes());
     let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
@@ -161,7 +159,7 @@ pub(crate) fn note(pid: u32, now: Duration) -> (u64, [u8; NOTE]) {
 }
 
 /// The file of an answer, noted as given to one process already.
-pub(crate) fn compose(
+pub fn compose(
     question: &Question,
     fresh_until: u64,
     token_id: &str,
@@ -175,7 +173,7 @@ pub(crate) fn compose(
     )
     .into_bytes();
     content.resize(QUESTION, 0);
-    if let Some((pid, now)) = given.filter(|_| question.reacts_to_refusals) {
+    if let Some((pid, now)) = given.filter(|_| question.notes_askers) {
         let (place, note) = note(pid, now);
         let place = usize::try_from(place).unwrap_or(NOTES);
         content[place..place + NOTE].copy_from_slice(&note);
@@ -189,24 +187,23 @@ pub(crate) fn compose(
 mod tests {
     use super::*;
 
-    fn question(arguments: &[&str], info: &str) -> Question {
-        Question::new(arguments.iter().map(OsString::from), &info.into())
+    fn question(words: &[&str]) -> Question {
+        Question::new("tool", words.iter().map(OsString::from))
     }
 
     #[test]
     fn an_answer_is_for_one_question_only() {
-        let asked = question(&["get-token", "--issuer", "a"], "{}\n");
+        let asked = question(&["get-token", "--issuer", "a"]);
         let content = compose(&asked, 1000, "0123456789abcdef", None, b"{\"x\":1}\n");
         let header = Header::read(&content, &asked).unwrap();
         assert_eq!(header.fresh_until, 1000);
         assert_eq!(header.token_id, "0123456789abcdef");
         assert_eq!(header.body, b"{\"x\":1}\n");
         for other in [
-            question(&["get-token", "--issuer", "b"], "{}\n"),
-            question(&["get-token", "--issuer", "a"], "{} \n"),
-            question(&["get-token", "--issuer", "a", ""], "{}\n"),
-            question(&["get-token", "--issuera"], "{}\n"),
-            question(&["get-token", "--issuer"], "a{}\n"),
+            question(&["get-token", "--issuer", "b"]),
+            question(&["get-token", "--issuer", "a", ""]),
+            question(&["get-token", "--issuera"]),
+            question(&["get-token", "--issuer"]),
         ] {
             assert!(Header::read(&content, &other).is_none(), "{other:?}");
         }
@@ -217,14 +214,14 @@ mod tests {
 
     #[test]
     fn who_was_given_it_is_known() {
-        let asked = question(&["get-token"], "{}\n");
+        let asked = question(&["get-token"]).noting_askers();
         let moment = Duration::from_millis(1_700_000_000_123);
         let content = compose(&asked, 1, "", Some((4711, moment)), b"x");
         let header = Header::read(&content, &asked).unwrap();
         assert_eq!(header.was_given_to(4711), Some(moment));
         assert_eq!(header.was_given_to(4711 + 64), None);
         assert_eq!(header.was_given_to(1), None);
-        let silent = question(&["get-token"], "{}");
+        let silent = question(&["get-token"]);
         let content = compose(&silent, 1, "", Some((4711, moment)), b"x");
         let header = Header::read(&content, &silent).unwrap();
         assert_eq!(header.was_given_to(4711), None);

@@ -1,30 +1,17 @@
-//! Whoever logs in: which way is open to them, and what they are told.
-
 use std::path::Path;
 
-use clap::ValueEnum;
-use datalab_core::{
+use qrcode::{QrCode, render::unicode::Dense1x2};
+
+use super::Flow;
+use crate::{
     oidc::{DeviceCode, Error, LoginWay, Pending, Person},
     report::printable,
     world::{Environment, World},
 };
-use qrcode::{QrCode, render::unicode::Dense1x2};
-
-/// The way a user asks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Flow {
-    /// By what can be seen of this machine.
-    #[default]
-    Auto,
-    /// In a browser of this machine.
-    Browser,
-    /// With a code, on any device.
-    Device,
-}
 
 /// A person at the other end of standard error, or nobody.
 #[derive(Debug)]
-pub(crate) struct Terminal<'w> {
+pub struct Terminal<'w> {
     world: &'w World,
     issuer: String,
     flow: Flow,
@@ -36,7 +23,8 @@ pub(crate) struct Terminal<'w> {
 }
 
 impl<'w> Terminal<'w> {
-    pub(crate) fn new(world: &'w World, issuer: &str, flow: Flow) -> Self {
+    /// Whoever sits there, if somebody does, for a login at this issuer.
+    pub fn new(world: &'w World, issuer: &str, flow: Flow) -> Self {
         Self {
             world,
             issuer: issuer.to_owned(),
@@ -47,8 +35,9 @@ impl<'w> Terminal<'w> {
         }
     }
 
-    /// For a user who has come to log in.
-    pub(crate) fn deliberate(mut self, shows_only: bool) -> Self {
+    /// For a user who has come to log in; `shows_only`: pages are shown, and the user opens them.
+    #[must_use]
+    pub fn deliberate(mut self, shows_only: bool) -> Self {
         self.shows_only = shows_only;
         self.joins = true;
         self
