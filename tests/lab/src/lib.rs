@@ -13,6 +13,7 @@
 //!   browser that logs in there ([`headless`], by way of [`https`])
 //! - between a program and it: [`proxy`] (counts, stops, answers in its place)
 //! - instead of a real one, which cannot be told to misbehave: [`identity_provider`]
+//!   (its socket, journal and faults: [`loopback`])
 //! - for tests that need any of this: [`skip`]
 //!
 //! | variable | what it holds |
@@ -41,6 +42,7 @@ mod kubeconfig;
 mod lab;
 mod layout;
 mod lock;
+pub mod loopback;
 mod mounts;
 mod name;
 mod network;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::request::read_head;
+use crate::loopback::read_head;
 
 /// No chain here is longer.
 const MOST_REDIRECTS: usize = 10;

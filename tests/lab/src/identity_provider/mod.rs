@@ -23,64 +23,51 @@
 //! assert_eq!(provider.complaints(), Vec::<String>::new());
 //! ```
 
-mod answer;
 mod browser;
 mod endpoint;
-mod fault;
-mod form;
 mod keys;
-mod request;
-mod server;
 mod settings;
 mod state;
 mod token;
 
-use std::net::Ipv4Addr;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
-use crate::pki;
+use crate::loopback::{Journal, Server};
 
-pub use answer::Reply;
+pub use crate::loopback::{Reply, Transport, What, decode, encode};
 pub use browser::{Browser, Page};
 pub use endpoint::Endpoint;
-pub use fault::{Fault, What};
-pub use form::{decode, encode};
 pub use keys::Algorithm;
-pub use request::Seen;
-pub use settings::{
-    Client, Lies, Options, Person, Settings, Signature, Transport, User, default_client,
-};
+pub use settings::{Client, Lies, Options, Person, Settings, Signature, User, default_client};
 
-use server::Server;
 use state::State;
 
-/// How often something that has to happen is looked for.
-const POLL: Duration = Duration::from_millis(5);
+/// Something that happens at certain requests.
+pub type Fault = crate::loopback::Fault<Endpoint>;
+
+/// A request that came in.
+pub type Seen = crate::loopback::Seen<Endpoint>;
 
 /// Why there is no provider.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No certificate of its own.
+    /// It cannot listen, or has no certificate.
     #[error(transparent)]
-    Certificate(#[from] pki::Error),
+    Server(#[from] crate::loopback::Error),
     /// No key to sign with.
     #[error("the provider has no signing key: {0}")]
     Key(String),
-    /// TLS cannot be set up.
-    #[error("TLS cannot be set up")]
-    Tls(#[from] rustls::Error),
-    /// No socket, thread or folder to work with.
-    #[error("the provider cannot be started")]
-    Start(#[from] std::io::Error),
+    /// No folder to work with.
+    #[error("the provider has no folder")]
+    Folder(#[from] std::io::Error),
 }
 
-/// The provider; it ends when it is dropped.
+/// The provider; it ends when it is dropped. Its [`Journal`] has what was asked of it, and takes faults.
 #[derive(Debug)]
 pub struct IdentityProvider {
-    server: Arc<Server>,
+    server: Arc<Server<State>>,
     folder: tempfile::TempDir,
 }
 
@@ -91,7 +78,10 @@ impl IdentityProvider {
     /// There is no port, thread, folder, certificate or key for it.
     pub fn start(options: Options) -> Result<Self, Error> {
         let folder = tempfile::Builder::new().prefix("datalab-idp-").tempdir()?;
-        let server = Server::start(options)?;
+        let server = Server::start(options.transport, |url, journal| {
+            let issuer = format!("{url}{REALM}");
+            State::new(issuer, options.algorithm, options.settings, journal)
+        })?;
         std::fs::write(folder.path().join("ca.pem"), &server.authority)?;
         Ok(Self { server, folder })
     }
@@ -99,7 +89,7 @@ impl IdentityProvider {
     /// The issuer as discovery, tokens and callbacks say it while nothing lies.
     #[must_use]
     pub fn issuer(&self) -> String {
-        self.server.issuer()
+        self.state().issuer.clone()
     }
 
     /// The port it listens on.
@@ -125,31 +115,6 @@ impl IdentityProvider {
         change(&mut self.state().settings);
     }
 
-    /// From now on these faults, of which the first that fits happens, and no others.
-    pub fn arm(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.state().faults = faults.into_iter().collect();
-    }
-
-    /// Waits until a request is held.
-    ///
-    /// # Panics
-    /// When none is within this time.
-    #[track_caller]
-    pub fn until_held(&self, patience: Duration) {
-        self.until("a request to be held", patience, || {
-            self.server.held.load(Ordering::SeqCst) > 0
-        });
-    }
-
-    /// Lets go what is held, and holds no more.
-    pub fn release(&self) {
-        let mut state = self.state();
-        state.faults.retain(|fault| !fault.holds());
-        state.generation += 1;
-        drop(state);
-        self.server.released.notify_all();
-    }
-
     /// New keys, which sign from now on. The old ones stay published, or are gone.
     ///
     /// # Errors
@@ -170,36 +135,6 @@ impl IdentityProvider {
     /// Somebody else took the port.
     pub fn start_again(&self) -> Result<(), Error> {
         Ok(self.server.listen()?)
-    }
-
-    /// How many requests of this kind came in.
-    #[must_use]
-    pub fn count(&self, endpoint: Endpoint) -> usize {
-        let state = self.state();
-        state
-            .seen
-            .iter()
-            .filter(|seen| seen.endpoint == endpoint)
-            .count()
-    }
-
-    /// Every request so far, in the order in which they came.
-    #[must_use]
-    pub fn requests(&self) -> Vec<Seen> {
-        self.state().seen.clone()
-    }
-
-    /// Forgets the requests and complaints so far; sessions and tokens stay.
-    pub fn forget_requests(&self) {
-        let mut state = self.state();
-        state.seen.clear();
-        state.complaints.clear();
-    }
-
-    /// What clients did that they must not do, in order.
-    #[must_use]
-    pub fn complaints(&self) -> Vec<String> {
-        self.state().complaints.clone()
     }
 
     /// How often a person said yes to a login.
@@ -265,29 +200,16 @@ impl IdentityProvider {
         self.state().answer_device(user_code, None);
     }
 
-    /// Waits for something.
-    ///
-    /// # Panics
-    /// When it does not happen within this time.
-    #[track_caller]
-    pub fn until(&self, what: &str, patience: Duration, mut happened: impl FnMut() -> bool) {
-        let begun = Instant::now();
-        while !happened() {
-            assert!(
-                begun.elapsed() < patience,
-                "waited {} s in vain for {what}; requests so far: {:#?}",
-                patience.as_secs(),
-                self.requests()
-                    .iter()
-                    .map(|seen| seen.endpoint)
-                    .collect::<Vec<_>>()
-            );
-            std::thread::sleep(POLL);
-        }
-    }
-
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.server.state()
+    }
+}
+
+impl Deref for IdentityProvider {
+    type Target = Journal<Endpoint>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.server.journal
     }
 }
 
@@ -297,9 +219,6 @@ impl Drop for IdentityProvider {
         self.server.stop();
     }
 }
-
-/// Where the provider listens.
-const ADDRESS: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// The path of the issuer: none but the root is as simple, and a path is what real ones have.
 const REALM: &str = "/realms/datalab";

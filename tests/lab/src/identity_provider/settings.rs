@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Transport;
 use super::keys::Algorithm;
 
 /// How it starts.
@@ -13,19 +14,6 @@ pub struct Options {
     pub algorithm: Algorithm,
     /// What can be changed later.
     pub settings: Settings,
-}
-
-/// How the provider is reached.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Transport {
-    /// By https, with a certificate of the provider's authority for 127.0.0.1 and localhost.
-    Https,
-    /// By https, with a certificate that nobody signed but itself.
-    SelfSigned,
-    /// By https, with a certificate of the authority for `other.invalid`.
-    OtherName,
-    /// By http.
-    PlainHttp,
 }
 
 /// What the provider does; tests change it at any time.

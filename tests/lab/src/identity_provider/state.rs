@@ -1,16 +1,16 @@
 //! What the provider knows: sessions, codes, devices, and what it has seen.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use data_encoding::BASE64URL_NOPAD;
-use jiff::Timestamp;
-
-use super::Error;
-use super::fault::{Fault, What};
 use super::keys::{Algorithm, Keys};
-use super::request::Seen;
 use super::settings::{Settings, User};
+use super::{Endpoint, Error, Reply, Seen, endpoint};
+use crate::loopback::{Journal, Service, now, random};
+
+/// Longer than any form that belongs here.
+const LONGEST_FORM: usize = 64 * 1024;
 
 /// As many bytes as make refresh tokens as long as Keycloak's.
 const REFRESH_TOKEN_BYTES: usize = 530;
@@ -20,11 +20,7 @@ pub(super) struct State {
     pub(super) issuer: String,
     pub(super) settings: Settings,
     pub(super) keys: Keys,
-    pub(super) faults: Vec<Fault>,
-    /// Counts the times that what was held was let go.
-    pub(super) generation: usize,
-    pub(super) seen: Vec<Seen>,
-    pub(super) complaints: Vec<String>,
+    journal: Arc<Journal<Endpoint>>,
     pub(super) logins: usize,
     pub(super) sessions: BTreeMap<String, Session>,
     pub(super) codes: BTreeMap<String, Code>,
@@ -96,6 +92,35 @@ pub(super) struct RefreshToken {
     pub(super) used: bool,
 }
 
+impl Service for State {
+    type Kind = Endpoint;
+
+    const NAME: &'static str = "datalab-identity-provider";
+    const LONGEST_BODY: usize = LONGEST_FORM;
+
+    fn kind(seen: &crate::loopback::Seen<()>) -> Endpoint {
+        Endpoint::of(&seen.method, &seen.path, &seen.form)
+    }
+
+    fn arrived(&mut self, seen: &Seen) {
+        for name in ["code_verifier", "refresh_token", "code", "device_code"] {
+            if let Some(value) = seen.form.get(name) {
+                self.secrets.insert(value.clone());
+            }
+        }
+    }
+
+    fn carry_out(this: &Mutex<Self>, seen: &Seen) -> Reply {
+        // A test that failed while it held the lock has said so already.
+        let mut state = this.lock().unwrap_or_else(PoisonError::into_inner);
+        endpoint::carry_out(&mut state, seen)
+    }
+
+    fn clock_ahead_seconds(&self) -> i64 {
+        self.settings.clock_ahead_seconds
+    }
+}
+
 impl Session {
     pub(super) fn lives(&self) -> bool {
         self.life == Life::Lives && self.used.elapsed() < self.patience
@@ -126,15 +151,13 @@ impl State {
         issuer: String,
         algorithm: Algorithm,
         settings: Settings,
+        journal: Arc<Journal<Endpoint>>,
     ) -> Result<Self, Error> {
         Ok(Self {
             issuer,
             settings,
             keys: Keys::new(algorithm)?,
-            faults: Vec::new(),
-            generation: 0,
-            seen: Vec::new(),
-            complaints: Vec::new(),
+            journal,
             logins: 0,
             sessions: BTreeMap::new(),
             codes: BTreeMap::new(),
@@ -145,34 +168,13 @@ impl State {
         })
     }
 
-    /// A request came in: what happens to it.
-    pub(super) fn arrived(&mut self, seen: &Seen) -> Option<What> {
-        self.seen.push(seen.clone());
-        for name in ["code_verifier", "refresh_token", "code", "device_code"] {
-            if let Some(value) = seen.form.get(name) {
-                self.secrets.insert(value.clone());
-            }
-        }
-        self.faults.iter_mut().find_map(|fault| fault.strikes(seen))
-    }
-
     pub(super) fn complain(&mut self, seen: &Seen, complaint: impl Into<String>) {
-        let complaint = complaint.into();
-        self.complaints
-            .push(format!("{} {}: {complaint}", seen.method, seen.path));
+        self.journal.complain(seen, complaint);
     }
 
     /// Seconds since 1970, by the provider's clock.
     pub(super) fn now(&self) -> i64 {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        now.map_or(0, |time| time.as_secs() as i64) + self.settings.clock_ahead_seconds
-    }
-
-    /// The provider's time, as a Date header says it.
-    pub(super) fn date(&self) -> String {
-        Timestamp::from_second(self.now())
-            .map(|now| now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
-            .unwrap_or_default()
+        now(self.settings.clock_ahead_seconds)
     }
 
     /// The person said yes: a session begins. Its id.
@@ -246,11 +248,4 @@ impl State {
         };
         true
     }
-}
-
-/// Random text of letters, digits, `-` and `_`.
-pub(super) fn random(bytes: usize) -> String {
-    let mut buffer = vec![0; bytes];
-    getrandom::fill(&mut buffer).expect("because the kernel gives random bytes");
-    BASE64URL_NOPAD.encode(&buffer)
 }

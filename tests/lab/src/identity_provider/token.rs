@@ -6,9 +6,9 @@ use data_encoding::BASE64URL_NOPAD;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use super::Error;
-use super::answer::Reply;
-use super::state::{State, random};
+use super::state::State;
+use super::{Error, Reply};
+use crate::loopback::random;
 
 /// What the tokens are made for.
 pub(super) struct Grant<'a> {

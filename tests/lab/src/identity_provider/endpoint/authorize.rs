@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::super::answer::Reply;
-use super::super::form::encode;
-use super::super::request::Seen;
+use super::super::Reply;
+use super::super::Seen;
+use super::super::encode;
 use super::super::settings::Person;
 use super::super::state::{Code, State};
 

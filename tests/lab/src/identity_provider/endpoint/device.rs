@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::super::answer::Reply;
-use super::super::request::Seen;
+use super::super::Reply;
+use super::super::Seen;
 use super::super::settings::Person;
 use super::super::state::{Device, DeviceAnswer, State};
 use super::authorize::CHALLENGE_LENGTH;

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::super::answer::Reply;
-use super::super::request::Seen;
+use super::super::Reply;
+use super::super::Seen;
 use super::super::state::State;
 use super::checked_form;
 

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::REALM;
-use super::answer::Reply;
-use super::request::Seen;
+use super::Reply;
+use super::Seen;
 use super::state::{Session, State};
 
 /// What a request is for.
@@ -164,15 +164,14 @@ fn scopes(state: &State, text: &str) -> Result<BTreeSet<String>, String> {
 /// A form, from a client that is known, with these parameters and no others; or what is answered.
 fn checked_form<'a>(state: &mut State, seen: &'a Seen, allowed: &[&str]) -> Result<&'a str, Reply> {
     let kind = seen.header("content-type").unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if kind != "application/x-www-form-urlencoded" {
+    if !seen.is_form() {
         state.complain(seen, format!("{kind:?} is not a form"));
         return Err(Reply::json(
             415,
             &json!({"error": "HTTP 415 Unsupported Media Type"}),
         ));
     }
-    let pairs = super::form::pairs(&seen.body);
+    let pairs = crate::loopback::pairs(&seen.text());
     if pairs.len() != seen.form.len() {
         state.complain(seen, "a parameter stands twice");
         return Err(Reply::error(400, "invalid_request", "duplicated parameter"));

@@ -5,8 +5,8 @@ use std::time::Duration;
 use data_encoding::BASE64URL_NOPAD;
 use ring::digest::{SHA256, digest};
 
-use super::super::answer::Reply;
-use super::super::request::Seen;
+use super::super::Reply;
+use super::super::Seen;
 use super::super::state::State;
 use super::super::token::{self, Grant};
 use super::{Endpoint, checked_form, device};

@@ -1,16 +1,18 @@
-//! What happens to requests that the provider could answer.
+//! What happens to requests that a server could answer.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::answer::Reply;
-use super::endpoint::Endpoint;
+use super::reply::Reply;
 use super::request::Seen;
 
+/// Whether a request is one at which it happens.
+type Fits<K> = dyn Fn(&Seen<K>) -> bool + Send + Sync;
+
 /// Something that happens at certain requests.
-pub struct Fault {
+pub struct Fault<K> {
     what: What,
-    fits: Box<dyn Fn(&Seen) -> bool + Send + Sync>,
+    fits: Box<Fits<K>>,
     /// How often it is passed over, before it happens.
     skip: usize,
     /// How often it happens.
@@ -40,11 +42,11 @@ pub enum What {
     CutWithin,
 }
 
-impl Fault {
-    /// This, at every request to an endpoint.
+impl<K: Eq + Send + Sync + 'static> Fault<K> {
+    /// This, at every request of a kind.
     #[must_use]
-    pub fn at(endpoint: Endpoint, what: What) -> Self {
-        Self::when(what, move |seen| seen.endpoint == endpoint)
+    pub fn at(kind: K, what: What) -> Self {
+        Self::when(what, move |seen| seen.endpoint == kind)
     }
 
     /// This, at every request.
@@ -55,7 +57,7 @@ impl Fault {
 
     /// This, at every request that fits.
     #[must_use]
-    pub fn when(what: What, fits: impl Fn(&Seen) -> bool + Send + Sync + 'static) -> Self {
+    pub fn when(what: What, fits: impl Fn(&Seen<K>) -> bool + Send + Sync + 'static) -> Self {
         Self {
             what,
             fits: Box::new(fits),
@@ -77,13 +79,15 @@ impl Fault {
         self.skip = requests;
         self
     }
+}
 
+impl<K> Fault<K> {
     pub(super) fn holds(&self) -> bool {
         matches!(self.what, What::HoldBefore | What::HoldAfter)
     }
 
     /// What happens at this request, by this fault.
-    pub(super) fn strikes(&mut self, seen: &Seen) -> Option<What> {
+    pub(super) fn strikes(&mut self, seen: &Seen<K>) -> Option<What> {
         if self.left == 0 || !(self.fits)(seen) {
             return None;
         }
@@ -96,7 +100,7 @@ impl Fault {
     }
 }
 
-impl fmt::Debug for Fault {
+impl<K> fmt::Debug for Fault<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fault")
             .field("what", &self.what)

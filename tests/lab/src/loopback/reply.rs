@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 /// What an endless answer is made of.
 const CHUNK: [u8; 16 * 1024] = [b' '; 16 * 1024];
 
-/// No client may read as much of an endless answer; the provider itself has to end some time.
+/// No client may read as much of an endless answer; the server itself has to end some time.
 const ENDLESS: usize = 256 * 1024 * 1024;
 
-/// An answer, the provider's own or one that is given in its place.
+/// An answer, the server's own or one that is given in its place.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    pub(super) code: u16,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: String,
+    pub(crate) code: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
     endless: bool,
 }
 
@@ -41,13 +41,28 @@ impl Reply {
         Self::text(code, "text/html; charset=utf-8", body)
     }
 
+    /// A document of XML, as it is.
+    #[must_use]
+    pub fn xml(code: u16, body: &str) -> Self {
+        Self::text(code, "application/xml", body)
+    }
+
+    /// Bytes, of whatever kind the headers say.
+    #[must_use]
+    pub fn bytes(code: u16, body: Vec<u8>) -> Self {
+        Self {
+            body,
+            ..Self::empty(code)
+        }
+    }
+
     /// No content at all.
     #[must_use]
     pub fn empty(code: u16) -> Self {
         Self {
             code,
             headers: Vec::new(),
-            body: String::new(),
+            body: Vec::new(),
             endless: false,
         }
     }
@@ -74,32 +89,43 @@ impl Reply {
         self
     }
 
-    fn text(code: u16, kind: &str, body: &str) -> Self {
-        Self {
-            body: body.to_owned(),
-            ..Self::empty(code)
-        }
-        .header("content-type", kind)
+    /// A text of this content type.
+    #[must_use]
+    pub fn text(code: u16, kind: &str, body: &str) -> Self {
+        Self::bytes(code, body.as_bytes().to_vec()).header("content-type", kind)
     }
 
-    /// Sends it; `half` ends in the middle of it.
-    pub(super) fn write(&self, stream: &mut impl Write, date: &str, half: bool) -> io::Result<()> {
-        let mut text = format!("HTTP/1.1 {} {}\r\n", self.code, reason(self.code));
-        text.push_str(&format!("date: {date}\r\n"));
+    /// Sends it, to a HEAD request without its body; `half` ends in the middle of it.
+    pub(super) fn write(
+        &self,
+        stream: &mut impl Write,
+        date: &str,
+        to_head: bool,
+        half: bool,
+    ) -> io::Result<()> {
+        let mut head = format!("HTTP/1.1 {} {}\r\n", self.code, reason(self.code));
+        head.push_str(&format!("date: {date}\r\n"));
         if self.endless {
-            text.push_str("connection: close\r\n");
-        } else {
-            text.push_str(&format!("content-length: {}\r\n", self.body.len()));
+            head.push_str("connection: close\r\n");
+        } else if !self
+            .headers
+            .iter()
+            .any(|(name, _)| name == "content-length")
+        {
+            head.push_str(&format!("content-length: {}\r\n", self.body.len()));
         }
         for (name, value) in &self.headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            head.push_str(&format!("{name}: {value}\r\n"));
         }
-        text.push_str("\r\n");
-        text.push_str(&self.body);
+        head.push_str("\r\n");
+        let mut bytes = head.into_bytes();
+        if !to_head {
+            bytes.extend_from_slice(&self.body);
+        }
         if half {
-            text.truncate(text.len() - self.body.len() / 2 - 1);
+            bytes.truncate(bytes.len() - self.body.len() / 2 - 1);
         }
-        stream.write_all(text.as_bytes())?;
+        stream.write_all(&bytes)?;
         if self.endless {
             for _ in 0..ENDLESS / CHUNK.len() {
                 stream.write_all(&CHUNK)?;
@@ -117,6 +143,8 @@ fn reason(code: u16) -> &'static str {
     match code {
         200 => "OK",
         204 => "No Content",
+        206 => "Partial Content",
+        304 => "Not Modified",
         301 => "Moved Permanently",
         302 => "Found",
         303 => "See Other",
@@ -127,9 +155,14 @@ fn reason(code: u16) -> &'static str {
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        409 => "Conflict",
+        411 => "Length Required",
+        412 => "Precondition Failed",
         415 => "Unsupported Media Type",
+        416 => "Range Not Satisfiable",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
+        501 => "Not Implemented",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",

@@ -1,37 +1,57 @@
 //! The socket, TLS, and a thread for each connection.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::answer::Reply;
-use super::endpoint;
 use super::fault::What;
+use super::journal::Journal;
+use super::reply::Reply;
 use super::request::Seen;
-use super::settings::{Options, Transport};
-use super::state::State;
-use super::{ADDRESS, Error, REALM};
-use crate::pki::{self, Authority};
+use super::transport::Transport;
+use super::{ADDRESS, Error, http_date};
+use crate::pki::Authority;
 
 /// A connection on which nothing comes for so long is closed, so that threads end.
 const IDLE: Duration = Duration::from_secs(120);
 
-/// How often a thread that holds or delays looks whether the provider has ended.
-const LOOK: Duration = Duration::from_millis(20);
+/// What a server does: its state, and what it answers.
+pub(crate) trait Service: Send + Sized + 'static {
+    /// What can be asked of it.
+    type Kind: Copy + fmt::Debug + Eq + Send + Sync + 'static;
 
-pub(super) struct Server {
-    pub(super) port: u16,
-    pub(super) authority: String,
-    /// How many requests are held now.
-    pub(super) held: AtomicUsize,
-    pub(super) released: Condvar,
-    state: Mutex<State>,
+    /// The name in its certificate and of its threads.
+    const NAME: &'static str;
+
+    /// Longer than any body that belongs here, in bytes; a client that sends more is wrong.
+    const LONGEST_BODY: usize;
+
+    /// What this request asks for.
+    fn kind(seen: &Seen<()>) -> Self::Kind;
+
+    /// A request came in, which may yet meet a fault.
+    fn arrived(&mut self, seen: &Seen<Self::Kind>);
+
+    /// Carries a request out.
+    fn carry_out(this: &Mutex<Self>, seen: &Seen<Self::Kind>) -> Reply;
+
+    /// What its clock is ahead of this machine's, for the Date header.
+    fn clock_ahead_seconds(&self) -> i64;
+}
+
+/// A server on a free port of loopback; it listens until it is stopped.
+pub(crate) struct Server<S: Service> {
+    pub(crate) port: u16,
+    /// The certificate of its authority, in PEM.
+    pub(crate) authority: String,
+    pub(crate) journal: Arc<Journal<S::Kind>>,
+    state: Mutex<S>,
     tls: Option<Arc<ServerConfig>>,
     /// The listener of now; another after it was stopped and started again.
     life: Mutex<Option<Life>>,
@@ -45,46 +65,49 @@ struct Life {
     accepting: thread::JoinHandle<()>,
 }
 
-impl std::fmt::Debug for Server {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<S: Service> fmt::Debug for Server<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("port", &self.port)
             .finish_non_exhaustive()
     }
 }
 
-impl Server {
-    pub(super) fn start(options: Options) -> Result<Arc<Self>, Error> {
-        let authority = Authority::new("datalab-identity-provider")?;
-        let tls = tls(options.transport, &authority)?.map(Arc::new);
-        let listener = TcpListener::bind((ADDRESS, 0))?;
-        let port = listener.local_addr()?.port();
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        let issuer = format!("{scheme}://{ADDRESS}:{port}{REALM}");
+impl<S: Service> Server<S> {
+    /// Starts it; the state is made for its base URL (scheme, host and port) and its journal.
+    pub(crate) fn start<E: From<Error>>(
+        transport: Transport,
+        state: impl FnOnce(&str, Arc<Journal<S::Kind>>) -> Result<S, E>,
+    ) -> Result<Arc<Self>, E> {
+        let authority = Authority::new(S::NAME).map_err(Error::from)?;
+        let tls = transport.tls(S::NAME, &authority)?;
+        let listener = TcpListener::bind((ADDRESS, 0)).map_err(Error::from)?;
+        let port = listener.local_addr().map_err(Error::from)?.port();
+        let scheme = transport.scheme();
+        let journal = Arc::new(Journal::new());
+        let state = state(
+            &format!("{scheme}://{ADDRESS}:{port}"),
+            Arc::clone(&journal),
+        )?;
         let server = Arc::new(Self {
             port,
             authority: authority.identity().certificate.clone(),
-            held: AtomicUsize::new(0),
-            released: Condvar::new(),
-            state: Mutex::new(State::new(issuer, options.algorithm, options.settings)?),
+            journal,
+            state: Mutex::new(state),
             tls,
             life: Mutex::new(None),
         });
-        server.accept(listener)?;
+        server.accept(listener).map_err(Error::from)?;
         Ok(server)
     }
 
-    pub(super) fn issuer(&self) -> String {
-        self.state().issuer.clone()
+    pub(crate) fn state(&self) -> MutexGuard<'_, S> {
+        lock(&self.state)
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        // A test that failed while it held the lock has said so already.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn listen(self: &Arc<Self>) -> io::Result<()> {
-        self.accept(TcpListener::bind((ADDRESS, self.port))?)
+    /// Listens again on its port.
+    pub(crate) fn listen(self: &Arc<Self>) -> Result<(), Error> {
+        Ok(self.accept(TcpListener::bind((ADDRESS, self.port))?)?)
     }
 
     fn accept(self: &Arc<Self>, listener: TcpListener) -> io::Result<()> {
@@ -96,7 +119,7 @@ impl Server {
             Arc::clone(&connections),
         );
         let accepting = thread::Builder::new()
-            .name("identity-provider".to_owned())
+            .name(S::NAME.to_owned())
             .spawn(move || {
                 for stream in listener.incoming() {
                     let Some(server) = server.upgrade() else {
@@ -125,12 +148,12 @@ impl Server {
     }
 
     /// Ends the listener and every connection.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         let Some(life) = lock(&self.life).take() else {
             return;
         };
         life.ended.store(true, Ordering::SeqCst);
-        self.released.notify_all();
+        self.journal.wake();
         // The accepting thread looks up only when somebody comes.
         let _ = TcpStream::connect((ADDRESS, self.port));
         let _ = life.accepting.join();
@@ -151,8 +174,9 @@ impl Server {
                 Box::new(StreamOwned::new(connection, socket))
             }
         };
-        while let Some(seen) = Seen::read(&mut stream)? {
-            let keep = self.answer(&seen, &mut stream, over)?;
+        while let Some(seen) = Seen::read(&mut stream, S::LONGEST_BODY)? {
+            let kind = S::kind(&seen);
+            let keep = self.answer(&seen.of_kind(kind), &mut stream, over)?;
             if !keep || over.load(Ordering::SeqCst) {
                 break;
             }
@@ -162,34 +186,40 @@ impl Server {
     }
 
     /// Answers; false if the connection ends.
-    fn answer(&self, seen: &Seen, stream: &mut impl Write, over: &AtomicBool) -> io::Result<bool> {
-        let what = self.state().arrived(seen);
+    fn answer(
+        &self,
+        seen: &Seen<S::Kind>,
+        stream: &mut impl Write,
+        over: &AtomicBool,
+    ) -> io::Result<bool> {
+        let what = self.journal.arrived(seen);
+        self.state().arrived(seen);
+        let date = || http_date(super::now(self.state().clock_ahead_seconds()));
         let done = || {
-            let mut state = self.state();
-            let reply = endpoint::carry_out(&mut state, seen);
-            (reply, state.date())
+            let reply = S::carry_out(&self.state, seen);
+            (reply, date())
         };
         let mut half = false;
         let (reply, date) = match what {
             None => done(),
-            Some(What::Answer(reply)) => (reply, self.state().date()),
+            Some(What::Answer(reply)) => (reply, date()),
             Some(What::AnswerAfter(reply)) => (reply, done().1),
             Some(What::DelayBefore(time)) => {
-                self.wait(over, Some(time));
+                self.journal.wait(over, Some(time));
                 done()
             }
             Some(What::DelayAfter(time)) => {
                 let answer = done();
-                self.wait(over, Some(time));
+                self.journal.wait(over, Some(time));
                 answer
             }
             Some(What::HoldBefore) => {
-                self.wait(over, None);
+                self.journal.wait(over, None);
                 return Ok(false);
             }
             Some(What::HoldAfter) => {
                 let answer = done();
-                self.wait(over, None);
+                self.journal.wait(over, None);
                 answer
             }
             Some(What::CutBefore) => return Ok(false),
@@ -202,62 +232,18 @@ impl Server {
                 done()
             }
         };
-        reply.write(stream, &date, half)?;
+        reply.write(stream, &date, seen.method == "HEAD", half)?;
         let closes = seen
             .header("connection")
             .is_some_and(|value| value.eq_ignore_ascii_case("close"));
         Ok(!half && !closes && !Reply::is_endless(&reply))
-    }
-
-    /// Waits for this time, or until what is held is let go.
-    fn wait(&self, over: &AtomicBool, time: Option<Duration>) {
-        let begun = std::time::Instant::now();
-        let mut state = self.state();
-        let generation = state.generation;
-        if time.is_none() {
-            self.held.fetch_add(1, Ordering::SeqCst);
-        }
-        let waits = |state: &State| match time {
-            Some(time) => begun.elapsed() < time,
-            None => state.generation == generation,
-        };
-        while waits(&state) && !over.load(Ordering::SeqCst) {
-            let rest = time.map_or(LOOK, |time| time.saturating_sub(begun.elapsed()).min(LOOK));
-            state = match self.released.wait_timeout(state, rest) {
-                Ok((state, _)) => state,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
-        }
-        if time.is_none() {
-            self.held.fetch_sub(1, Ordering::SeqCst);
-        }
     }
 }
 
 trait Wire: Read + Write + Send {}
 impl<S: Read + Write + Send> Wire for S {}
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A test that failed while it held the lock has said so already.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn tls(transport: Transport, authority: &Authority) -> Result<Option<ServerConfig>, Error> {
-    let name = "datalab-identity-provider";
-    let identity = match transport {
-        Transport::PlainHttp => return Ok(None),
-        Transport::Https => authority.server(name, &["localhost"], &[ADDRESS])?,
-        Transport::OtherName => authority.server(name, &["other.invalid"], &[])?,
-        Transport::SelfSigned => pki::self_signed("self-signed", &[ADDRESS])?,
-    };
-    let pem = |error: rustls::pki_types::pem::Error| Error::Key(error.to_string());
-    let chain = CertificateDer::pem_slice_iter(identity.certificate.as_bytes())
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(pem)?;
-    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).map_err(pem)?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    Ok(Some(config))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// The parameters of a form or query, decoded, in order.
-pub(super) fn pairs(text: &str) -> Vec<(String, String)> {
+pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
     text.split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
