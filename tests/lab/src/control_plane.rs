@@ -64,7 +64,12 @@ pub(crate) fn configure(layout: &Layout, subnet: Subnet) -> Result<(), Error> {
         ),
         (
             "keycloak",
-            authority.server("keycloak", &[], &[subnet.lab()])?,
+            authority.server("keycloak", &[keycloak::PUBLIC_NAME], &[subnet.lab()])?,
+        ),
+        ("ceph", authority.server("ceph", &[], &[subnet.lab()])?),
+        (
+            "versitygw",
+            authority.server("versitygw", &[], &[subnet.lab()])?,
         ),
         ("kubelet", authority.server(NODE, &[NODE], &[NODE_ADDRESS])?),
         (

@@ -10,7 +10,7 @@
 //! - around it: [`init`] (the first process), `cgroup`, `mounts`, `network`, `state`
 //! - on it: [`policy`] (enforces NetworkPolicies), [`tenant`] (namespaces, users and databases)
 //! - on it when a story asks for it: `cloudnative_pg` (the operator), [`keycloak`], more images, and the
-//!   browser that logs in there ([`headless`], by way of [`https`])
+//!   browser that logs in there ([`headless`], by way of [`https`]); [`ceph`] (object storage)
 //! - between a program and it: [`proxy`] (counts, stops, answers in its place)
 //! - instead of a real one, which cannot be told to misbehave: [`identity_provider`]
 //!   (its socket, journal and faults: [`loopback`])
@@ -27,6 +27,7 @@
 //! | `KUBEBUILDER_ASSETS` | a folder of such binaries |
 //! | `CI` | when `true`, a test that would be skipped fails |
 
+pub mod ceph;
 mod cgroup;
 mod cloudnative_pg;
 mod command;

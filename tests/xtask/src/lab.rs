@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, Subcommand};
+use datalab_lab::ceph::{Ceph, ROLES};
 use datalab_lab::keycloak::{Keycloak, REALM, STRICT_REALM};
 use datalab_lab::{
     Condition, Event, FindError, LAB_VARIABLE, Lab, LabName, Outcome, Status, down, init, policy,
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Env(Which),
     /// Start Keycloak in the lab, or find it running, and print what a client needs
     Keycloak(Which),
+    /// Start Ceph's object store in the lab, or find it running, and print what a client needs
+    Ceph(Which),
     /// The first process of a lab
     #[command(hide = true)]
     Init {
@@ -64,6 +67,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Status(Which { name }) => return status(&name),
         Command::Env(Which { name }) => print_env(&Lab::find(&name)?)?,
         Command::Keycloak(Which { name }) => print_keycloak(&Lab::find(&name)?.keycloak()?)?,
+        Command::Ceph(Which { name }) => print_ceph(&Lab::find(&name)?.ceph()?)?,
         Command::Init { state } => match init::run(&state, &env::current_exe()?)? {},
         Command::PolicyEngine { kubeconfig } => enforce(&kubeconfig)?,
     }
@@ -151,6 +155,24 @@ fn print_keycloak(keycloak: &Keycloak) -> io::Result<()> {
     }
     let authority = keycloak.certificate_authority();
     writeln!(out, "certificate authority: {}", authority.display())
+}
+
+fn print_ceph(ceph: &Ceph) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "S3, STS and IAM: {}", ceph.url())?;
+    writeln!(out, "without TLS: {}", ceph.plain_url())?;
+    let authority = ceph.certificate_authority();
+    writeln!(out, "certificate authority: {}", authority.display())?;
+    for role in ROLES {
+        writeln!(out, "role: {}", ceph.role_arn(role))?;
+    }
+    let administrator = ceph.administrator();
+    writeln!(out, "administrator: AWS_ACCESS_KEY_ID={}", administrator.id)?;
+    writeln!(
+        out,
+        "               AWS_SECRET_ACCESS_KEY={}",
+        administrator.secret
+    )
 }
 
 fn print_env(lab: &Lab) -> io::Result<()> {

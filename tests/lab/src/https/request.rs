@@ -75,8 +75,26 @@ impl Request {
         self.header("Content-Type", "application/json")
     }
 
-    pub(super) fn url(&self) -> &Url {
+    /// Sends these bytes.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Where it goes.
+    pub(crate) fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Its method.
+    pub(crate) fn method(&self) -> &'static str {
+        self.method
+    }
+
+    /// What it sends.
+    pub(crate) fn content(&self) -> &[u8] {
+        &self.body
     }
 
     /// As it is sent.

@@ -193,9 +193,9 @@ impl Admin {
         found
     }
 
-    /// The id of a user.
+    /// The id of a user, which is `sub` in tokens.
     #[track_caller]
-    fn user(&self, name: &str) -> String {
+    pub fn user(&self, name: &str) -> String {
         let name = byte_serialize(name.as_bytes()).collect::<String>();
         let found = self.get(&format!("users?exact=true&username={name}"));
         assert!(found[0].is_object(), "no user {name} in {}", self.realm);

@@ -55,6 +55,10 @@ pub const STRICT_REALM: &str = "datalab-strict";
 /// nothing, so that nobody else uses it.
 pub const ROLLOVER_REALM: &str = "datalab-rollover";
 
+/// A name that its certificate has beside the lab's address, as of a server in the open: for whoever
+/// refuses to ask a private address.
+pub(crate) const PUBLIC_NAME: &str = "idp.lab.test";
+
 /// Keycloak's port, in the lab's own network.
 const PORT: u16 = 8443;
 

@@ -14,6 +14,7 @@ use std::env;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use crate::ceph::{self, Ceph};
 use crate::directories::{self, Directories};
 use crate::image::IMAGE;
 use crate::keycloak::{self, Keycloak};
@@ -188,6 +189,14 @@ impl Lab {
     /// When it cannot be built or started.
     pub fn keycloak(&self) -> Result<Keycloak, keycloak::Error> {
         keycloak::start(self, &mut progress::on_stderr)
+    }
+
+    /// Its object store, started if it does not run yet, with Keycloak.
+    ///
+    /// # Errors
+    /// When it cannot be installed or started.
+    pub fn ceph(&self) -> Result<Ceph, ceph::Error> {
+        ceph::start(self, &mut progress::on_stderr)
     }
 
     /// The log of one of the lab's parts, such as `kubelet` or `kube-apiserver`.

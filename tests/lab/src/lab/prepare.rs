@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use std::thread;
 
 use super::{ClientError, ImageError, Lab};
+use crate::ceph;
 use crate::cloudnative_pg;
 use crate::directories;
-use crate::keycloak;
 use crate::packages;
 use crate::progress::{Progress, Shared};
 use crate::tools::Client;
@@ -32,9 +32,9 @@ pub enum Error {
     /// An image could not be made.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// Keycloak could not be made or started.
+    /// Keycloak or Ceph could not be made or started.
     #[error(transparent)]
-    Keycloak(#[from] keycloak::Error),
+    Ceph(#[from] ceph::Error),
     /// The cache has no place.
     #[error(transparent)]
     Directories(#[from] directories::Error),
@@ -66,7 +66,8 @@ impl Lab {
             cloudnative_pg::install(self, &mut Shared(&progress))?;
             // The other client is measured beside, and no story's.
             self.client(Client::Helm, &mut Shared(&progress))?;
-            keycloak::start(self, &mut Shared(&progress))?;
+            // With Keycloak, which it starts beside.
+            ceph::start(self, &mut Shared(&progress))?;
             let images = images
                 .join()
                 .unwrap_or_else(|panic| panic::resume_unwind(panic));

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::ceph::Ceph;
 use crate::keycloak::Keycloak;
 use crate::{LAB_VARIABLE, Lab, progress};
 
@@ -173,6 +174,18 @@ impl Stage {
         let lab = self.lab().expect("because the story asks for a lab");
         lab.keycloak()
             .expect("because what carries a lab can carry Keycloak")
+    }
+
+    /// The lab's object store, which the first story that asks starts, with Keycloak.
+    ///
+    /// # Panics
+    /// On a cluster of one's own, ask for [`Stage::required_lab`]; and when it cannot be started.
+    #[must_use]
+    #[track_caller]
+    pub fn ceph(&self) -> Ceph {
+        let lab = self.lab().expect("because the story asks for a lab");
+        lab.ceph()
+            .expect("because what carries a lab can carry Ceph")
     }
 
     /// Any program, in a clean environment with this home, and a PATH with the plugins under test

@@ -1,0 +1,3 @@
+//! The lab's object stores: who gets a role there, and what it opens.
+
+mod ceph;
