@@ -10,7 +10,8 @@
 //! - around it: [`init`] (the first process), `cgroup`, `mounts`, `network`, `state`
 //! - on it: [`policy`] (enforces NetworkPolicies), [`tenant`] (namespaces, users and databases)
 //! - on it when a story asks for it: `cloudnative_pg` (the operator), [`keycloak`], more images, and the
-//!   browser that logs in there ([`headless`], by way of [`https`]); [`ceph`] (object storage)
+//!   browser that logs in there ([`headless`], by way of [`https`]); [`ceph`] (object storage), and
+//!   its clients, which are not ours ([`consumers`])
 //! - between a program and it: [`proxy`] (counts, stops, answers in its place)
 //! - instead of a real one, which cannot be told to misbehave: [`identity_provider`]
 //!   (its socket, journal and faults: [`loopback`])
@@ -31,6 +32,7 @@ pub mod ceph;
 mod cgroup;
 mod cloudnative_pg;
 mod command;
+pub mod consumers;
 mod control_plane;
 mod directories;
 pub mod headless;

@@ -178,7 +178,12 @@ pub(crate) fn provide(
     install_all(cache, &missing, progress)
 }
 
-fn install_all(cache: &Path, packages: &[&str], progress: &mut dyn Progress) -> Result<(), Error> {
+/// Installs these packages.
+pub(crate) fn install_all(
+    cache: &Path,
+    packages: &[&str],
+    progress: &mut dyn Progress,
+) -> Result<(), Error> {
     if packages.is_empty() {
         return Ok(());
     }

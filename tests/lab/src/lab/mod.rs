@@ -15,6 +15,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use crate::ceph::{self, Ceph};
+use crate::consumers::{self, Consumers};
 use crate::directories::{self, Directories};
 use crate::image::IMAGE;
 use crate::keycloak::{self, Keycloak};
@@ -197,6 +198,15 @@ impl Lab {
     /// When it cannot be installed or started.
     pub fn ceph(&self) -> Result<Ceph, ceph::Error> {
         ceph::start(self, &mut progress::on_stderr)
+    }
+
+    /// Clients of S3 by others, and shells, installed if they are not there yet.
+    ///
+    /// # Errors
+    /// When they cannot be installed.
+    pub fn consumers(&self) -> Result<Consumers, consumers::Error> {
+        let cache = directories::cache_directory()?;
+        consumers::provide(&cache, &mut progress::on_stderr)
     }
 
     /// The log of one of the lab's parts, such as `kubelet` or `kube-apiserver`.

@@ -7,6 +7,7 @@ use std::thread;
 use super::{ClientError, ImageError, Lab};
 use crate::ceph;
 use crate::cloudnative_pg;
+use crate::consumers;
 use crate::directories;
 use crate::packages;
 use crate::progress::{Progress, Shared};
@@ -38,6 +39,9 @@ pub enum Error {
     /// The cache has no place.
     #[error(transparent)]
     Directories(#[from] directories::Error),
+    /// Clients of S3 could not be installed.
+    #[error(transparent)]
+    Consumers(#[from] consumers::Error),
     /// A program could not be installed.
     #[error(transparent)]
     Packages(#[from] packages::Error),
@@ -66,6 +70,7 @@ impl Lab {
             cloudnative_pg::install(self, &mut Shared(&progress))?;
             // The other client is measured beside, and no story's.
             self.client(Client::Helm, &mut Shared(&progress))?;
+            consumers::provide(&cache, &mut Shared(&progress))?;
             // With Keycloak, which it starts beside.
             ceph::start(self, &mut Shared(&progress))?;
             let images = images

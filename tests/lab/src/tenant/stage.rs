@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::ceph::Ceph;
+use crate::consumers::Consumers;
 use crate::keycloak::Keycloak;
 use crate::{LAB_VARIABLE, Lab, progress};
 
@@ -186,6 +187,18 @@ impl Stage {
         let lab = self.lab().expect("because the story asks for a lab");
         lab.ceph()
             .expect("because what carries a lab can carry Ceph")
+    }
+
+    /// Clients of S3 by others, and shells.
+    ///
+    /// # Panics
+    /// On a cluster of one's own, ask for [`Stage::required_lab`]; and when they cannot be installed.
+    #[must_use]
+    #[track_caller]
+    pub fn consumers(&self) -> Consumers {
+        let lab = self.lab().expect("because the story asks for a lab");
+        lab.consumers()
+            .expect("because what carries a lab can carry a few programs")
     }
 
     /// Any program, in a clean environment with this home, and a PATH with the plugins under test

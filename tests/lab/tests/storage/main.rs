@@ -1,3 +1,4 @@
 //! The lab's object stores: who gets a role there, and what it opens.
 
 mod ceph;
+mod consumers;
