@@ -13,8 +13,8 @@
 //!   browser that logs in there ([`headless`], by way of [`https`]); [`ceph`] (object storage), and
 //!   its clients, which are not ours ([`consumers`])
 //! - between a program and it: [`proxy`] (counts, stops, answers in its place)
-//! - instead of a real one, which cannot be told to misbehave: [`identity_provider`]
-//!   (its socket, journal and faults: [`loopback`])
+//! - instead of a real one, which cannot be told to misbehave: [`identity_provider`], [`object_storage`]
+//!   (their sockets, journals and faults: [`loopback`])
 //! - for tests that need any of this: [`skip`]
 //!
 //! | variable | what it holds |
@@ -50,6 +50,7 @@ mod mounts;
 mod name;
 mod network;
 mod node;
+pub mod object_storage;
 mod packages;
 mod part;
 mod pki;

@@ -171,6 +171,21 @@ impl IdentityProvider {
         self.state().secrets.iter().cloned().collect()
     }
 
+    /// An access token as a login by this client with these scopes brings it: for programs that are
+    /// handed one. It counts as a login.
+    ///
+    /// # Errors
+    /// It cannot be signed.
+    pub fn mint(&self, client: &str, scopes: &[&str]) -> Result<String, Error> {
+        token::mint(&mut self.state(), client, scopes)
+    }
+
+    /// The JSON Web Key Set that it publishes now, for whoever shall not ask it.
+    #[must_use]
+    pub fn published_keys(&self) -> serde_json::Value {
+        self.state().keys.set()
+    }
+
     /// Ends all sessions, as an administrator does.
     pub fn end_sessions(&self) {
         self.state()

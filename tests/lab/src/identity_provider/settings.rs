@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::Transport;
 use super::keys::Algorithm;
 
@@ -41,6 +43,10 @@ pub struct Settings {
     pub clients: BTreeMap<String, Client>,
     /// Optional scopes, and the audience that each adds to the access token.
     pub audiences: BTreeMap<String, String>,
+    /// Claims of all tokens, over what these would hold; null takes a claim away.
+    pub claims: BTreeMap<String, Value>,
+    /// The same for access tokens only.
+    pub access_token_claims: BTreeMap<String, Value>,
     /// A refresh answers with a new refresh token when it rotates.
     pub returns_refresh_token: bool,
     /// A refresh answers with an ID token.
@@ -153,6 +159,8 @@ impl Default for Settings {
             user: User::new("alice", &["datalab-users", "datalab-admins"]),
             clients: BTreeMap::from([("kubernetes".to_owned(), default_client())]),
             audiences: BTreeMap::from(["minio", "vault"].map(|a| (a.to_owned(), a.to_owned()))),
+            claims: BTreeMap::new(),
+            access_token_claims: BTreeMap::new(),
             returns_refresh_token: true,
             returns_id_token_on_refresh: true,
             lies: Lies::default(),

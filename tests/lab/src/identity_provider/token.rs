@@ -1,6 +1,6 @@
 //! The answer of the token endpoint when everything is in order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use data_encoding::BASE64URL_NOPAD;
 use ring::digest::{SHA256, digest};
@@ -71,7 +71,10 @@ fn tokens(state: &mut State, grant: &Grant<'_>) -> Result<Value, Error> {
     common["aud"] = json!(audience);
     let scope = grant.scopes.iter().cloned().collect::<Vec<_>>().join(" ");
     common["scope"] = json!(scope);
-    let access_token = state.keys.sign(&common, lies)?;
+    override_claims(&mut common, &settings.claims);
+    let mut claims = common.clone();
+    override_claims(&mut claims, &settings.access_token_claims);
+    let access_token = state.keys.sign(&claims, lies)?;
 
     let mut body = json!({
         "access_token": access_token,
@@ -107,6 +110,7 @@ fn tokens(state: &mut State, grant: &Grant<'_>) -> Result<Value, Error> {
                 _ => {}
             }
         }
+        override_claims(&mut claims, &settings.claims);
         let id_token = state.keys.sign(&claims, lies)?;
         state.secrets.insert(id_token.clone());
         body["id_token"] = json!(id_token);
@@ -116,6 +120,38 @@ fn tokens(state: &mut State, grant: &Grant<'_>) -> Result<Value, Error> {
         .access_tokens
         .insert(access_token, grant.session.to_owned());
     Ok(body)
+}
+
+/// Puts claims in, over what is there; null takes one away.
+fn override_claims(claims: &mut Value, by: &BTreeMap<String, Value>) {
+    let Some(fields) = claims.as_object_mut() else {
+        return;
+    };
+    for (name, value) in by {
+        match value {
+            Value::Null => fields.remove(name),
+            value => fields.insert(name.clone(), value.clone()),
+        };
+    }
+}
+
+/// An access token for this client, without a login: for programs that are handed one.
+pub(super) fn mint(state: &mut State, client: &str, scopes: &[&str]) -> Result<String, Error> {
+    let scopes: BTreeSet<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+    let session = state.log_in(scopes.clone());
+    let grant = Grant {
+        session: &session,
+        client,
+        scopes,
+        nonce: None,
+        refresh_token: None,
+        id_token: false,
+    };
+    let tokens = tokens(state, &grant)?;
+    Ok(tokens["access_token"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned())
 }
 
 /// The left half of the digest, as OpenID Connect has it for algorithms of 256 bits.

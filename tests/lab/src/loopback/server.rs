@@ -79,7 +79,9 @@ impl<S: Service> Server<S> {
         transport: Transport,
         state: impl FnOnce(&str, Arc<Journal<S::Kind>>) -> Result<S, E>,
     ) -> Result<Arc<Self>, E> {
-        let authority = Authority::new(S::NAME).map_err(Error::from)?;
+        // Of another name than the server: OpenSSL takes a certificate for self-signed by its names.
+        let name = format!("{}-authority", S::NAME);
+        let authority = Authority::new(&name).map_err(Error::from)?;
         let tls = transport.tls(S::NAME, &authority)?;
         let listener = TcpListener::bind((ADDRESS, 0)).map_err(Error::from)?;
         let port = listener.local_addr().map_err(Error::from)?.port();
