@@ -29,6 +29,8 @@ pub struct Options {
     pub authorities: Vec<u8>,
     /// The proxy of every request, as a URL; else the environment's where one applies.
     pub proxy: Option<String>,
+    /// Whether the user has allowed requests that everybody on the way can read.
+    pub plain_http: bool,
 }
 
 /// The HTTP client; see the [module](super).
@@ -36,6 +38,7 @@ pub struct Options {
 pub struct Client {
     client: reqwest::Client,
     clock: Clock,
+    plain_http: bool,
 }
 
 impl Client {
@@ -83,6 +86,7 @@ impl Client {
         Ok(Self {
             client: builder.build().map_err(setup)?,
             clock: world.clock(),
+            plain_http: options.plain_http,
         })
     }
 
@@ -100,7 +104,7 @@ impl Client {
         limit: Duration,
     ) -> Result<Answer, Error> {
         let url = request.uri().to_string();
-        let host = check(&url)?;
+        let host = check(&url, self.plain_http)?;
         let failed = |error: reqwest::Error| classify(error, &host, limit);
         let mut request = reqwest::Request::try_from(request).map_err(failed)?;
         *request.timeout_mut() = Some(limit);
@@ -134,11 +138,12 @@ impl Client {
     }
 }
 
-/// Lets https through, and returns host and port.
-fn check(url: &str) -> Result<String, Error> {
+/// Lets https through, and http where that is allowed; returns host and port.
+fn check(url: &str, plain_http: bool) -> Result<String, Error> {
     let endpoint = Endpoint::of(url)
         .and_then(|endpoint| match endpoint.scheme.as_str() {
             "https" => Ok(endpoint),
+            "http" if plain_http => Ok(endpoint),
             _ => Err("only https is safe for tokens"),
         })
         .map_err(|reason| Error::Address {

@@ -51,6 +51,9 @@ pub struct KnownIssuer {
     /// The file with the issuer's certificate authorities, where the system's are not enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_authority: Option<PathBuf>,
+    /// The platform whose word was taken for it, and is for where its services are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
 }
 
 /// A service that tokens of an issuer can be for: by a scope of the same client, or by a client of
@@ -238,6 +241,7 @@ impl KnownIssuers {
                 servers: Vec::new(),
                 audiences: Vec::new(),
                 certificate_authority: None,
+                platform: None,
             });
             self.issuers.len() - 1
         });

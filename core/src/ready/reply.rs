@@ -84,21 +84,25 @@ impl Question {
         self.notes_askers
     }
 
-    /// Where the answer would lie: the user's runtime folder, else their cache.
+    /// Where the answer would lie.
     pub fn file(&self) -> Option<PathBuf> {
-        let absolute = |name: &str| {
-            env::var_os(name)
-                .map(PathBuf::from)
-                .filter(|path| path.is_absolute())
-        };
-        let base = absolute("XDG_RUNTIME_DIR")
-            .or_else(|| absolute("XDG_CACHE_HOME"))
-            .or_else(|| Some(absolute("HOME")?.join(".cache")))?;
         let mut hasher = DefaultHasher::new();
         self.bytes.hash(&mut hasher);
-        let folder = base.join("kubectl-datalab").join(self.tool).join("replies");
-        Some(folder.join(format!("{:016x}", hasher.finish())))
+        Some(folder(self.tool)?.join(format!("{:016x}", hasher.finish())))
     }
+}
+
+/// The folder of all answers of a tool: in the user's runtime folder, else in their cache.
+pub fn folder(tool: &str) -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let base = absolute("XDG_RUNTIME_DIR")
+        .or_else(|| absolute("XDG_CACHE_HOME"))
+        .or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(base.join("kubectl-datalab").join(tool).join("replies"))
 }
 
 /// An answer that is there, taken apart.

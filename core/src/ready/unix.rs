@@ -1,6 +1,6 @@
 use std::{
     fs::{File, OpenOptions},
-    io::{Read as _, Write as _},
+    io::{IsTerminal as _, Read as _, Write as _},
     os::unix::{
         fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
         process::parent_id,
@@ -18,6 +18,10 @@ const OTHERS: u32 = 0o077;
 
 /// Answers, if an answer is ready.
 pub(super) fn answer(question: &Question) -> Option<ExitCode> {
+    // An answer is a secret, which no screen is shown; the rest of the program says so.
+    if std::io::stdout().is_terminal() {
+        return None;
+    }
     let file = OpenOptions::new()
         .read(true)
         .write(question.notes_askers())

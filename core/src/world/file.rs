@@ -6,6 +6,8 @@ use std::{
 
 use thiserror::Error;
 
+use crate::report::{Failure, Kind};
+
 /// A file that could not be read, with its path: the bare error of the operating system has none.
 #[derive(Debug, Error)]
 #[error("cannot read {}", path.display())]
@@ -14,6 +16,12 @@ pub struct FileError {
     pub path: PathBuf,
     /// What the operating system says.
     pub source: io::Error,
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self::new(Kind::Usage, error.to_string()).caused_by(&error.source)
+    }
 }
 
 /// A file that could not be written.

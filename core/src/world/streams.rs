@@ -1,6 +1,6 @@
 use std::{
     fmt,
-    io::{self, BufRead, IsTerminal, Write},
+    io::{self, BufRead, IsTerminal, Read, Write},
     sync::{Arc, Mutex, OnceLock, PoisonError, mpsc},
     thread,
 };
@@ -21,6 +21,9 @@ pub struct Streams {
     talk_is_terminal: bool,
     person_is_there: bool,
 }
+
+/// The longest input that is read whole, in bytes: tokens and objects have some kB.
+const LONGEST_INPUT: u64 = 1 << 20;
 
 /// What was printed into a test world.
 #[derive(Clone, Debug, Default)]
@@ -99,6 +102,21 @@ impl Streams {
             true => self.line_or_interrupt(),
             // A signal ends the process where it stands.
             false => read_line(&self.answers),
+        }
+    }
+
+    /// Standard input, to its end.
+    ///
+    /// # Errors
+    /// It cannot be read, is no text, or longer than anything that is sent that way.
+    pub fn all_input(&self) -> io::Result<String> {
+        let mut text = String::new();
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut limited = (&mut *answers).take(LONGEST_INPUT + 1);
+        limited.read_to_string(&mut text)?;
+        match text.len() as u64 > LONGEST_INPUT {
+            true => Err(io::ErrorKind::FileTooLarge.into()),
+            false => Ok(text),
         }
     }
 

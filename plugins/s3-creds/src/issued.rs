@@ -2,6 +2,7 @@
 
 use datalab_core::words::Secret;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// Keys for a store, and until when they are good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +16,8 @@ pub(crate) struct Credentials {
 }
 
 /// What kind of server gives the keys.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Server {
     Aws,
     Ceph,

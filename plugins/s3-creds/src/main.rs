@@ -1,21 +1,40 @@
 //! `kubectl datalab s3-creds`: from one login to S3, in the form the next tool wants.
 //!
+//! What SDKs run again and again is [`warm`]; everything else begins where that has no answer.
 //! `README.md` beside this crate has the tour, the reference of flags and the failure table.
 
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the verbs that use what is here are not there yet"
-    )
-)]
-
+mod args;
+mod bearer;
+mod cache;
+mod cause;
+mod desk;
+mod examples;
 mod forms;
+mod get;
+mod issue;
 mod issued;
+mod logout;
+mod policy;
+mod profiles;
+mod role;
+mod source;
+mod static_keys;
+mod status;
+mod sts;
+mod trust;
+mod warm;
+mod whoami;
 
 use std::process::ExitCode;
 
+use datalab_core::world::World;
+
 fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    if let Some(code) = warm::answer() {
+        return code;
+    }
+    let world = World::real();
+    world.forbid_core_dumps();
+    let arguments: Vec<_> = std::env::args_os().collect();
+    args::run(&world, &arguments).into()
 }

@@ -299,26 +299,26 @@ impl Session<'_> {
 
     /// Makes a file from the session's token, which a logout finds and removes. Not while another
     /// process has the session, nor from a token that is not the session's any more: then nothing
-    /// is made.
+    /// is made, and it is false.
     ///
     /// # Errors
     /// [`Error`]: it cannot be made.
-    pub fn keep_reply(&self, token_id: &str, file: &Path, content: &[u8]) -> Result<(), Error> {
+    pub fn keep_reply(&self, token_id: &str, file: &Path, content: &[u8]) -> Result<bool, Error> {
         let folder = self.folder()?;
         let Ok(_lock) = folder.try_lock(LOCK) else {
-            return Ok(());
+            return Ok(false);
         };
         let Some(mut record) = self.read_in(&folder)? else {
-            return Ok(());
+            return Ok(false);
         };
         let (Some(place), Some(name)) = (
             file.parent(),
             file.file_name().and_then(|name| name.to_str()),
         ) else {
-            return Ok(());
+            return Ok(false);
         };
         if record.token_id != token_id {
-            return Ok(());
+            return Ok(false);
         }
         let place = Folder::open_or_make(place)?;
         if !record.replies.iter().any(|known| known == file) {
@@ -327,7 +327,8 @@ impl Session<'_> {
             record.replies.push(file.to_owned());
             folder.write(SESSION, &record.to_bytes(), self.world)?;
         }
-        Ok(place.write(name, content, self.world)?)
+        place.write(name, content, self.world)?;
+        Ok(true)
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Target {
     pub(super) audiences: Vec<Audience>,
     /// The host that entries are named after.
     pub(super) host: String,
+    /// Where the platform that told it all tells its configuration.
+    pub(super) platform: Option<String>,
     /// What is odd, and no reason to stop.
     pub(super) warnings: Vec<String>,
 }
@@ -102,13 +104,19 @@ pub(super) async fn check(
     if let Some(failure) = one(findings.problems) {
         return Err(failure);
     }
+    let platform_host = facts
+        .platform
+        .as_ref()
+        .and_then(|url| Endpoint::of(url).ok())
+        .map(|endpoint| endpoint.host);
     Ok(Target {
         issuer: issuer.clone(),
         client_id: client_id.clone(),
         server: server.clone(),
         server_ca,
         issuer_ca,
-        host: facts.platform.or(host).unwrap_or_default(),
+        host: platform_host.or(host).unwrap_or_default(),
+        platform: facts.platform,
         scopes: facts.scopes,
         audiences: facts.audiences,
         warnings: findings.warnings,

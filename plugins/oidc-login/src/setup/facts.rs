@@ -5,7 +5,7 @@ use datalab_core::{
     oidc::Audience,
     onyxia::{self, Platform, Region},
     report::{Failure, Kind},
-    world::{Endpoint, World},
+    world::World,
 };
 
 use super::SetupRequest;
@@ -20,7 +20,7 @@ pub(super) struct Facts {
     /// Beside `openid`.
     pub(super) scopes: Vec<String>,
     pub(super) audiences: Vec<Audience>,
-    /// The platform's host.
+    /// Where the platform tells its configuration.
     pub(super) platform: Option<String>,
     /// What the platform has and we do not take over, a line each.
     pub(super) notes: Vec<String>,
@@ -69,9 +69,7 @@ impl Facts {
             .region(request.source.region.as_deref())
             .map_err(|error| Failure::from(error).state(UNTOUCHED))?;
         let mut facts = Self::of_region(region);
-        facts.platform = Endpoint::of(&onyxia::configuration_url(address))
-            .ok()
-            .map(|endpoint| endpoint.host);
+        facts.platform = Some(onyxia::configuration_url(address));
         Ok(facts)
     }
 

@@ -164,6 +164,9 @@ fn learn(known: &mut KnownIssuers, target: &Target) {
     if let Some(file) = &target.issuer_ca {
         entry.certificate_authority = Some(file.clone());
     }
+    if let Some(url) = &target.platform {
+        entry.platform = Some(url.clone());
+    }
 }
 
 /// The kubeconfig is written, and the issuer is not among those that are trusted.

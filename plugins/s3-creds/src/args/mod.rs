@@ -1,0 +1,241 @@
+//! The command line, and the way from it to the exit code.
+
+mod source;
+
+use std::{
+    ffi::{OsStr, OsString},
+    future::Future,
+    path::PathBuf,
+};
+
+use clap::{Args, Parser, Subcommand};
+use datalab_core::{
+    cli::{self, DisplayName, OutputArgs, Parsed, Shell},
+    report::{Failure, Format, Kind},
+    world::World,
+};
+
+use self::source::SourceArgs;
+pub(crate) use self::source::VARIABLES;
+use crate::{desk::Desk, examples, forms::Form, get, logout, profiles, status, whoami};
+
+/// How the command is spelled when nothing says otherwise.
+const FALLBACK_NAME: &str = "kubectl datalab s3-creds";
+
+/// What the tool is, in its help page.
+const ABOUT: &str = "\
+From one login to S3, in the form the next tool wants
+
+Keys for the platform's object storage, of the login that kubectl uses too; they live for hours,
+and are renewed for who asks again.";
+
+#[derive(Debug, Parser)]
+#[command(
+    about = ABOUT,
+    long_about = None,
+    after_help = examples::of_all(),
+    version,
+    disable_version_flag = true,
+    max_term_width = 100
+)]
+struct S3Creds {
+    /// Print the version
+    #[arg(long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Print keys in the form of the next tool: -o env, json, duckdb and more
+    #[command(after_help = examples::GET)]
+    Get(Box<GetArgs>),
+    /// Print keys as an AWS SDK expects of its credential_process
+    #[command(after_help = examples::CREDENTIAL_PROCESS)]
+    CredentialProcess(Box<CredentialProcessArgs>),
+    /// List the keys that are kept, and how long they live; asks nobody
+    Status(StatusArgs),
+    /// List the profiles that the platform has for you
+    Profiles(Box<ReportArgs>),
+    /// Show who the store takes you for, by the token that it is sent
+    Whoami(Box<ReportArgs>),
+    /// Take kept keys away from this machine
+    Logout(LogoutArgs),
+}
+
+#[derive(Args, Debug)]
+struct GetArgs {
+    /// Form of the keys [default: env; on a terminal a summary]
+    #[arg(short, long, value_enum, value_name = "FORM")]
+    output: Option<Form>,
+    /// What the next tool calls it: profile, alias, remote, secret [default: the profile's name]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Print the keys although standard output is a terminal
+    #[arg(long)]
+    show_secret: bool,
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+#[derive(Args, Debug)]
+struct CredentialProcessArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+#[derive(Args, Debug)]
+struct StatusArgs {
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
+struct ReportArgs {
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+#[derive(Args, Debug)]
+struct LogoutArgs {
+    #[command(flatten)]
+    output: OutputArgs,
+    /// Only those of this store
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+    /// Only those of this profile
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Everything that is kept, also what the platform said of itself
+    #[arg(long, conflicts_with_all = ["endpoint", "profile"])]
+    all: bool,
+}
+
+/// Reads the command line and carries it out; returns the exit code.
+pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
+    let argv0 = arguments.first().map(OsString::as_os_str);
+    let name = DisplayName::of(world, argv0, FALLBACK_NAME);
+    let S3Creds { version: _, verb } =
+        match cli::parse::<S3Creds>(world, &name, arguments.to_vec(), None) {
+            Parsed::Arguments(arguments) => arguments,
+            Parsed::Printed(code) => return code,
+        };
+    let desk = || Desk::at(world, &name);
+    let shell = |output: OutputArgs| Shell {
+        world,
+        format: output.output,
+    };
+    let plain = Shell {
+        world,
+        format: Format::Table,
+    };
+    match verb {
+        Verb::Get(args) => {
+            let GetArgs {
+                output,
+                name,
+                show_secret,
+                source,
+            } = *args;
+            if output.is_none() && world.streams().out_is_terminal() && !show_secret {
+                return plain.run(
+                    cli::interruptible(async {
+                        let (source, terms) = source.into_request(world)?;
+                        get::summary(&source, &terms, &desk()?).await
+                    }),
+                    |_| None,
+                );
+            }
+            print(&plain, async {
+                let (source, terms) = source.into_request(world)?;
+                let request = get::Request {
+                    source,
+                    terms,
+                    form: output.unwrap_or(Form::Env),
+                    name,
+                    own_path: own_path(world, argv0)?,
+                    show_secret,
+                };
+                get::get(&request, &desk()?).await
+            })
+        }
+        Verb::CredentialProcess(args) => print(&plain, async {
+            let (source, terms) = args.source.into_request(world)?;
+            let request = get::Request {
+                source,
+                terms,
+                form: Form::CredentialProcess,
+                name: None,
+                own_path: own_path(world, argv0)?,
+                show_secret: true,
+            };
+            get::get(&request, &desk()?).await
+        }),
+        Verb::Status(args) => shell(args.output).run(async { status::status(&desk()?) }, |_| None),
+        Verb::Profiles(args) => {
+            let ReportArgs { output, source } = *args;
+            shell(output).run(
+                cli::interruptible(async {
+                    let (source, terms) = source.into_request(world)?;
+                    profiles::profiles(&source, terms.how, &desk()?).await
+                }),
+                |_| None,
+            )
+        }
+        Verb::Whoami(args) => {
+            let ReportArgs { output, source } = *args;
+            shell(output).run(
+                cli::interruptible(async {
+                    let (source, terms) = source.into_request(world)?;
+                    whoami::whoami(&source, terms.how, &desk()?).await
+                }),
+                |_| None,
+            )
+        }
+        Verb::Logout(args) => {
+            let LogoutArgs {
+                output,
+                endpoint,
+                profile,
+                all,
+            } = args;
+            let request = logout::Request {
+                endpoint,
+                profile,
+                all,
+            };
+            shell(output).run(async { logout::logout(&request, &desk()?) }, |_| None)
+        }
+    }
+}
+
+/// Runs a use case whose result is a secret: printed as it is, in one write, last.
+fn print(shell: &Shell<'_>, work: impl Future<Output = Result<String, Failure>>) -> u8 {
+    shell.run_raw(async {
+        let text = cli::interruptible(work).await?;
+        shell.print(&text)?;
+        Ok(0)
+    })
+}
+
+/// Where this program lies.
+fn own_path(world: &World, argv0: Option<&OsStr>) -> Result<PathBuf, Failure> {
+    world.own_path(argv0).map_err(|error| {
+        Failure::new(Kind::Failed, "it is not known where this program lies").caused_by(&error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        S3Creds::command().debug_assert();
+    }
+}

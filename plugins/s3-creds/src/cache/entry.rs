@@ -1,0 +1,300 @@
+use data_encoding::HEXLOWER;
+use datalab_core::{
+    store::{Folder, KeyPlace, SealError, Sealed, Sealer},
+    words::Secret,
+    world::World,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::{
+    bearer::Binding,
+    issued::{Credentials, Server},
+};
+
+const API_VERSION: &str = "datalab/v1";
+const KIND: &str = "S3Credentials";
+
+/// What keys were asked for: the same for the same question only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Key {
+    pub(crate) sts_url: String,
+    pub(crate) role_arn: Option<String>,
+    pub(crate) session_name: String,
+    /// A number of seconds, or how it was said.
+    pub(crate) duration: String,
+    pub(crate) policy: Option<String>,
+    /// Whose login, and which of its tokens.
+    pub(crate) bearer: String,
+}
+
+impl Key {
+    /// A name for files: the same for the same key only.
+    pub(crate) fn file_name(&self) -> String {
+        let text = serde_json::json!(self).to_string();
+        HEXLOWER.encode(&Sha256::digest(text)[..16])
+    }
+}
+
+/// Keys as they are kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Entry {
+    api_version: String,
+    kind: String,
+    pub(crate) key: Key,
+    /// The store, and the platform's name for the role.
+    pub(crate) store_url: String,
+    pub(crate) profile: Option<String>,
+    /// What the token service calls itself.
+    pub(crate) server: Server,
+    /// Whoever they are for.
+    pub(crate) bound: Binding,
+    pub(crate) obtained: Timestamp,
+    /// Until when they hold, by this machine's clock.
+    pub(crate) expires: Timestamp,
+    /// Until when they hold, as the server says it.
+    pub(crate) expiration: Timestamp,
+    /// What the server agreed to, in seconds.
+    pub(crate) asked_seconds: u64,
+    secrets: Secrets,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Secrets {
+    Clear(Plain),
+    Sealed(Sealed),
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Plain {
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: String,
+}
+
+impl std::fmt::Debug for Plain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Plain(***)")
+    }
+}
+
+impl Drop for Plain {
+    fn drop(&mut self) {
+        self.secret_access_key.zeroize();
+        self.session_token.zeroize();
+    }
+}
+
+/// What is said of keys beside themselves.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) key: Key,
+    pub(crate) store_url: String,
+    pub(crate) profile: Option<String>,
+    pub(crate) server: Server,
+    pub(crate) bound: Binding,
+    pub(crate) obtained: Timestamp,
+    pub(crate) expires: Timestamp,
+    pub(crate) asked_seconds: u64,
+}
+
+impl Entry {
+    /// Keys with what is said of them; sealed, if there is something to seal them with.
+    pub(crate) fn new(
+        credentials: &Credentials,
+        facts: Facts,
+        sealer: Option<&Sealer>,
+        world: &World,
+    ) -> Result<Self, SealError> {
+        let plain = Plain {
+            access_key_id: credentials.access_key_id.clone(),
+            secret_access_key: credentials.secret_access_key.expose().clone(),
+            session_token: credentials
+                .session_token
+                .as_ref()
+                .map(|token| token.expose().clone())
+                .unwrap_or_default(),
+        };
+        let secrets = match sealer {
+            None => Secrets::Clear(plain),
+            Some(sealer) => {
+                let text = Zeroizing::new(serde_json::to_vec(&plain).unwrap_or_default());
+                Secrets::Sealed(sealer.seal(&context(&facts.key), &text, world)?)
+            }
+        };
+        Ok(Self {
+            api_version: API_VERSION.to_owned(),
+            kind: KIND.to_owned(),
+            expiration: credentials.expiration.unwrap_or(facts.expires),
+            key: facts.key,
+            store_url: facts.store_url,
+            profile: facts.profile,
+            server: facts.server,
+            bound: facts.bound,
+            obtained: facts.obtained,
+            expires: facts.expires,
+            asked_seconds: facts.asked_seconds,
+            secrets,
+        })
+    }
+
+    /// Reads an entry; `None` when it is none of this version's.
+    pub(crate) fn parse(content: &[u8]) -> Option<Self> {
+        serde_json::from_slice(content)
+            .ok()
+            .filter(|entry: &Self| entry.api_version == API_VERSION && entry.kind == KIND)
+    }
+
+    pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let mut bytes = Zeroizing::new(serde_json::to_vec(self).unwrap_or_default());
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// Where what seals it lies; `None` when it is kept in clear.
+    pub(crate) fn key_place(&self) -> Option<KeyPlace> {
+        match &self.secrets {
+            Secrets::Clear(_) => None,
+            Secrets::Sealed(sealed) => Some(sealed.key),
+        }
+    }
+
+    /// The keys themselves.
+    pub(crate) fn credentials(&self, folder: &Folder) -> Result<Credentials, SealError> {
+        let plain = match &self.secrets {
+            Secrets::Clear(plain) => plain.clone(),
+            Secrets::Sealed(sealed) => {
+                let text = Sealer::at(sealed.key, folder)?.open(&context(&self.key), sealed)?;
+                serde_json::from_slice(text.expose()).map_err(|_| SealError::Mismatch)?
+            }
+        };
+        Ok(Credentials {
+            access_key_id: plain.access_key_id.clone(),
+            secret_access_key: Secret::new(plain.secret_access_key.clone()),
+            session_token: Some(Secret::new(plain.session_token.clone())),
+            expiration: Some(self.expiration),
+        })
+    }
+
+    /// How long they hold in all.
+    pub(crate) fn lifetime(&self) -> SignedDuration {
+        self.expires.duration_since(self.obtained)
+    }
+
+    /// Until when they are handed out without a thought of the next ones: with `margin` left, or a
+    /// quarter of their life where the server gives so little that the margin would be most of it.
+    pub(crate) fn fresh_until(&self, margin: SignedDuration) -> Timestamp {
+        self.expires - margin.min(self.lifetime().max(SignedDuration::ZERO) / 4)
+    }
+}
+
+/// What the sealed keys are bound to.
+fn context(key: &Key) -> String {
+    format!("s3-creds {}", key.file_name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> Key {
+        Key {
+            sts_url: "https://sts.example".to_owned(),
+            role_arn: None,
+            session_name: "alice".to_owned(),
+            duration: "3600".to_owned(),
+            policy: None,
+            bearer: "b".to_owned(),
+        }
+    }
+
+    fn entry(seconds: i64) -> Entry {
+        let credentials = Credentials {
+            access_key_id: "AK".to_owned(),
+            secret_access_key: Secret::new("SK".to_owned()),
+            session_token: Some(Secret::new("ST".to_owned())),
+            expiration: None,
+        };
+        let facts = Facts {
+            key: key(),
+            store_url: "https://s3.example".to_owned(),
+            profile: None,
+            server: Server::Other,
+            bound: Binding {
+                issuer: "i".to_owned(),
+                subject: "s".to_owned(),
+                username: "alice".to_owned(),
+                logged_in: None,
+                described: "d".to_owned(),
+            },
+            obtained: Timestamp::UNIX_EPOCH,
+            expires: Timestamp::from_second(seconds).unwrap(),
+            asked_seconds: 3600,
+        };
+        let (world, _) = World::test(Timestamp::UNIX_EPOCH, []);
+        Entry::new(&credentials, facts, None, &world).unwrap()
+    }
+
+    #[test]
+    fn keys_are_renewed_with_the_margin_left_or_a_quarter_of_a_short_life() {
+        let margin = SignedDuration::from_mins(15);
+        for (life, fresh) in [(86_400, 85_500), (3600, 2700), (900, 675), (4, 3), (0, 0)] {
+            assert_eq!(entry(life).fresh_until(margin).as_second(), fresh, "{life}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_ours_is_not_read() {
+        let text = String::from_utf8(entry(10).to_bytes().to_vec()).unwrap();
+        assert!(Entry::parse(text.as_bytes()).is_some());
+        for other in [
+            text.replace("datalab/v1", "datalab/v2"),
+            text.replace("\"key\"", "\"other\""),
+            text[..text.len() / 2].to_owned(),
+            String::new(),
+        ] {
+            assert!(Entry::parse(other.as_bytes()).is_none(), "{other}");
+        }
+        assert!(!format!("{:?}", entry(10)).contains("SK"));
+    }
+
+    #[test]
+    fn every_part_of_the_question_counts() {
+        let one = key();
+        let others = [
+            Key {
+                sts_url: "https://sts.example/".to_owned(),
+                ..one.clone()
+            },
+            Key {
+                role_arn: Some(String::new()),
+                ..one.clone()
+            },
+            Key {
+                session_name: "bob".to_owned(),
+                ..one.clone()
+            },
+            Key {
+                duration: "max".to_owned(),
+                ..one.clone()
+            },
+            Key {
+                policy: Some("{}".to_owned()),
+                ..one.clone()
+            },
+            Key {
+                bearer: "c".to_owned(),
+                ..one.clone()
+            },
+        ];
+        for other in others {
+            assert_ne!(one.file_name(), other.file_name(), "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Why a token service gives no keys: what can be proven from the token, the server's words and the
+//! clock, and the setting that mends it.
+//!
+//! Codes alone do not tell: on MinIO seven causes share one, and Ceph says 403 to all of them.
+
+mod facts;
+mod server;
+mod transport;
+
+use datalab_core::{
+    cli::DisplayName,
+    onyxia,
+    report::{Failure, Kind},
+    words::Secret,
+};
+use jiff::Timestamp;
+
+use self::facts::Facts;
+use crate::{
+    issued::Server,
+    source::TokenKind,
+    sts::{Refusal, StsError},
+};
+
+/// What the service was asked, and by whom.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scene<'a> {
+    pub(crate) sts_url: &'a str,
+    pub(crate) store_url: &'a str,
+    pub(crate) token: &'a Secret<String>,
+    pub(crate) token_kind: TokenKind,
+    pub(crate) login: Option<&'a onyxia::Login>,
+    pub(crate) role_arn: Option<&'a str>,
+    pub(crate) seconds: u64,
+    /// As the user says it is.
+    pub(crate) server: Option<Server>,
+    pub(crate) now: Timestamp,
+    pub(crate) name: &'a DisplayName,
+    /// How oidc-login is spelled.
+    pub(crate) oidc_login: &'a str,
+}
+
+/// What was not done, whatever the cause.
+const NO_KEYS: &str = "no keys were given";
+
+impl Scene<'_> {
+    /// The cause, as far as it can be proven.
+    pub(crate) fn explain(&self, error: &StsError) -> Failure {
+        match error {
+            StsError::Http(error) => self.transport(error),
+            StsError::Refused(refusal) => self.refused(refusal),
+        }
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Failure {
+        let facts = Facts::of(self, refusal);
+        let failure = self
+            .not_ready(refusal)
+            .or_else(|| self.not_a_token_service(refusal))
+            .or_else(|| self.token_is_bad(&facts, refusal))
+            .or_else(|| self.asked_wrongly(&facts, refusal))
+            .or_else(|| self.audience(&facts, refusal))
+            .or_else(|| self.policy_claim(&facts, refusal))
+            .or_else(|| self.key_of_issuer(&facts, refusal))
+            .or_else(|| self.says_nothing(&facts, refusal))
+            .unwrap_or_else(|| self.unknown(&facts, refusal));
+        failure.state(NO_KEYS)
+    }
+
+    /// A failure that begins with the service, and its cause as far as it is proven.
+    fn no(&self, kind: Kind, cause: &str) -> Failure {
+        Failure::new(kind, format!("{} gives no keys: {cause}", self.sts_url))
+    }
+
+    fn unknown(&self, facts: &Facts, refusal: &Refusal) -> Failure {
+        let failure = self.no(Kind::Refused, &refusal.to_string());
+        let failure = match &refusal.body {
+            Some(body) => failure.detail(format!("it says: {body}")),
+            None => failure,
+        };
+        failure.detail(facts.token()).next(self.doctor())
+    }
+
+    fn doctor(&self) -> String {
+        let place = match self.login {
+            Some(_) => String::new(),
+            None => format!(" --endpoint {}", self.store_url),
+        };
+        format!("{} doctor{place}", self.name)
+    }
+}
+
+/// Whether a server did not like the number of seconds: the next one is worth a try.
+pub(crate) fn is_duration(refusal: &Refusal, seconds: u64) -> bool {
+    if refusal.status.as_u16() != 400 && refusal.status.as_u16() != 403 {
+        return false;
+    }
+    refusal.says(&["durationseconds", "maxsessionduration", "token expiry", "duration"])
+        // Ceph says no word about what it does not like.
+        || (refusal.code() == "InvalidArgument" && refusal.message.is_none() && seconds > 3600)
+}

@@ -1,0 +1,197 @@
+//! Keys in the form that the next tool reads, on standard output.
+
+use std::{path::PathBuf, time::Duration};
+
+use datalab_core::report::{Failure, Kind, Outcome, printable};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    bearer::absolute,
+    desk::Desk,
+    forms::{self, Form, Naming},
+    issue::{self, Ready, Terms, in_words},
+    source::{Source, TokenSource},
+    warm,
+};
+
+/// What SDKs run.
+pub(crate) const CREDENTIAL_PROCESS: &str = "credential-process";
+
+/// What tools call it where neither the user nor the platform has a name.
+const DEFAULT_NAME: &str = "datalab";
+
+/// What is asked for.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) source: Source,
+    pub(crate) terms: Terms,
+    pub(crate) form: Form,
+    /// What the next tool is to call it.
+    pub(crate) name: Option<String>,
+    /// Where this program lies.
+    pub(crate) own_path: PathBuf,
+    pub(crate) show_secret: bool,
+}
+
+/// Gets keys, and returns them in the form asked for.
+pub(crate) async fn get(request: &Request, desk: &Desk<'_>) -> Result<String, Failure> {
+    if desk.world.streams().out_is_terminal() && !request.show_secret {
+        return Err(Failure::new(
+            Kind::Usage,
+            "standard output is a terminal, and the result is a secret",
+        )
+        .next("the same command with its output sent elsewhere, or with --show-secret")
+        .next(format!("{} get, for a summary", desk.name)));
+    }
+    let ready = issue::issue(&request.source, &request.terms, desk).await?;
+    let naming = naming(&ready, request, desk);
+    let text = forms::render(request.form, &ready.issued, &naming)?;
+    let notes = forms::notes(request.form, &ready.issued, &naming);
+    for note in ready.notes.iter().chain(&notes) {
+        desk.world
+            .streams()
+            .talk(&format!("note: {}", printable(note)));
+    }
+    keep(&ready, request, &text, notes.is_empty(), desk);
+    Ok(text)
+}
+
+/// What the next tool calls things, and where it finds files.
+pub(crate) fn naming(ready: &Ready, request: &Request, desk: &Desk<'_>) -> Naming {
+    let name = request.name.clone().or_else(|| ready.profile.clone());
+    Naming {
+        profile: name.unwrap_or_else(|| DEFAULT_NAME.to_owned()),
+        program: again(request),
+        token_file: match &request.source.token {
+            TokenSource::File(path) => Some(absolute(path)),
+            _ => None,
+        },
+        ca_file: ca_file(&request.source, desk),
+    }
+}
+
+/// This program and the words that have it print the same keys again; nothing where a token is only
+/// there this once.
+pub(crate) fn again(request: &Request) -> Vec<String> {
+    let Some(words) = request.source.words() else {
+        return Vec::new();
+    };
+    let program = request.own_path.to_string_lossy().into_owned();
+    [program, CREDENTIAL_PROCESS.to_owned()]
+        .into_iter()
+        .chain(words)
+        .collect()
+}
+
+/// The file with the store's certificate authorities, for the next tool.
+fn ca_file(source: &Source, desk: &Desk<'_>) -> Option<PathBuf> {
+    desk.authorities(source).first().map(|path| absolute(path))
+}
+
+/// Makes the answer ready for the next call; one with something to say beside it is not.
+fn keep(ready: &Ready, request: &Request, text: &str, is_silent: bool, desk: &Desk<'_>) {
+    let keeps = request.terms.cache == crate::cache::CacheKind::File;
+    let (Some(question), Some((identity, token_id)), Some(fresh_until)) =
+        (warm::question(), &ready.login, ready.fresh_until)
+    else {
+        return;
+    };
+    let (Some(file), Ok(until)) = (question.file(), u64::try_from(fresh_until.as_second())) else {
+        return;
+    };
+    let now = Duration::try_from(desk.world.now().as_duration()).unwrap_or_default();
+    if !keeps || !is_silent || !request.source.is_settled() || until <= now.as_secs() {
+        return;
+    }
+    let content = datalab_core::ready::compose(&question, until, token_id, None, text.as_bytes());
+    // A call without it is slower, and that is all.
+    let session = desk.sessions.session(identity, &[]);
+    let _ = session.keep_reply(token_id, &file, &content);
+}
+
+/// Keys without their secrets, for a screen.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Summary {
+    access_key_id: String,
+    user: Option<String>,
+    profile: Option<String>,
+    role_arn: Option<String>,
+    endpoint: String,
+    region: String,
+    sts_endpoint: Option<String>,
+    expires: Option<Timestamp>,
+    #[serde(skip)]
+    left: Option<u64>,
+    notes: Vec<String>,
+    #[serde(skip)]
+    command: String,
+}
+
+/// Gets keys, and tells about them.
+pub(crate) async fn summary(
+    source: &Source,
+    terms: &Terms,
+    desk: &Desk<'_>,
+) -> Result<Summary, Failure> {
+    let ready = issue::issue(source, terms, desk).await?;
+    let now = desk.world.now();
+    let origin = ready.issued.origin.as_ref();
+    Ok(Summary {
+        access_key_id: ready.issued.credentials.access_key_id.clone(),
+        user: origin.map(|origin| origin.username.clone()),
+        role_arn: origin.and_then(|origin| origin.role_arn.clone()),
+        sts_endpoint: origin.map(|origin| origin.sts_url.clone()),
+        endpoint: ready.issued.store.url.clone(),
+        region: ready.issued.store.region.clone(),
+        left: ready
+            .expires
+            .and_then(|expires| u64::try_from(expires.duration_since(now).as_secs()).ok()),
+        expires: ready.expires,
+        profile: ready.profile,
+        notes: ready.notes,
+        command: desk.name.to_string(),
+    })
+}
+
+impl Outcome for Summary {
+    const KIND: &'static str = "S3CredentialsSummary";
+
+    fn text(&self, _wide: bool) -> String {
+        let mut lines = vec![format!("store     {}", self.endpoint)];
+        let mut line = |name: &str, value: &Option<String>| {
+            if let Some(value) = value {
+                lines.push(format!("{name:<9} {}", printable(value)));
+            }
+        };
+        line("user", &self.user);
+        line("profile", &self.profile);
+        line("role", &self.role_arn);
+        line("key", &Some(self.access_key_id.clone()));
+        let expires = self.expires.map(|expires| match self.left {
+            Some(left) => format!("in {} ({})", in_words(left), whole_seconds(expires)),
+            None => whole_seconds(expires),
+        });
+        line("expires", &expires.or_else(|| Some("never".to_owned())));
+        for note in &self.notes {
+            lines.push(format!("note: {}", printable(note)));
+        }
+        lines.push(format!(
+            "\nfor this shell: eval \"$({} get)\"; for a program: {0} exec -- COMMAND",
+            self.command
+        ));
+        lines.join("\n")
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![format!("s3credentials/{}", self.access_key_id)]
+    }
+}
+
+/// A time without fractions of a second.
+pub(crate) fn whole_seconds(time: Timestamp) -> String {
+    Timestamp::from_second(time.as_second())
+        .unwrap_or(time)
+        .to_string()
+}
