@@ -8,6 +8,7 @@
 
 mod client;
 
+mod consumers;
 mod exchange;
 mod faults;
 mod platform;
