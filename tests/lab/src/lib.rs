@@ -10,8 +10,8 @@
 //! - around it: [`init`] (the first process), `cgroup`, `mounts`, `network`, `state`
 //! - on it: [`policy`] (enforces NetworkPolicies), [`tenant`] (namespaces, users and databases)
 //! - on it when a story asks for it: `cloudnative_pg` (the operator), [`keycloak`], more images, and the
-//!   browser that logs in there ([`headless`], by way of [`https`]); [`ceph`] (object storage), and
-//!   its clients, which are not ours ([`consumers`])
+//!   browser that logs in there ([`headless`], by way of [`https`]); [`ceph`] and [`versitygw`] (object
+//!   storage), and their clients, which are not ours ([`consumers`])
 //! - between a program and it: [`proxy`] (counts, stops, answers in its place)
 //! - instead of a real one, which cannot be told to misbehave: [`identity_provider`], [`object_storage`]
 //!   (their sockets, journals and faults: [`loopback`])
@@ -35,6 +35,7 @@ mod command;
 pub mod consumers;
 mod control_plane;
 mod directories;
+mod guest;
 pub mod headless;
 pub mod https;
 pub mod identity_provider;
@@ -58,10 +59,12 @@ pub mod policy;
 mod process;
 mod progress;
 pub mod proxy;
+mod signature;
 mod skip;
 mod state;
 pub mod tenant;
 mod tools;
+pub mod versitygw;
 
 pub use directories::{Error as DirectoryError, cache_directory};
 pub use image::IMAGE;

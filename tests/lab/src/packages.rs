@@ -27,6 +27,9 @@ const NEEDED: [(Evidence, &str); 8] = [
 /// Where distributions put CNI plugins.
 const PLUGIN_FOLDERS: [&str; 3] = ["/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"];
 
+/// Where Debian keeps the authorities that this machine trusts, as most programs look for them.
+pub(crate) const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// There as soon as the kernel can show packets on a bridge to nftables.
 const BRIDGE_FILTER: &str = "/proc/sys/net/bridge";
 

@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, Subcommand};
-use datalab_lab::ceph::{Ceph, ROLES};
+use datalab_lab::ceph::{Ceph, Key, ROLES};
 use datalab_lab::keycloak::{Keycloak, REALM, STRICT_REALM};
+use datalab_lab::versitygw::{self, VersityGw};
 use datalab_lab::{
     Condition, Event, FindError, LAB_VARIABLE, Lab, LabName, Outcome, Status, down, init, policy,
 };
@@ -31,6 +32,9 @@ pub(crate) enum Command {
     Keycloak(Which),
     /// Start Ceph's object store in the lab, or find it running, and print what a client needs
     Ceph(Which),
+    /// Start VersityGW, which speaks as AWS does, in the lab, or find it running, and print what a client
+    /// needs
+    Versitygw(Which),
     /// The first process of a lab
     #[command(hide = true)]
     Init {
@@ -68,6 +72,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Env(Which { name }) => print_env(&Lab::find(&name)?)?,
         Command::Keycloak(Which { name }) => print_keycloak(&Lab::find(&name)?.keycloak()?)?,
         Command::Ceph(Which { name }) => print_ceph(&Lab::find(&name)?.ceph()?)?,
+        Command::Versitygw(Which { name }) => print_versitygw(&Lab::find(&name)?.versitygw()?)?,
         Command::Init { state } => match init::run(&state, &env::current_exe()?)? {},
         Command::PolicyEngine { kubeconfig } => enforce(&kubeconfig)?,
     }
@@ -166,13 +171,25 @@ fn print_ceph(ceph: &Ceph) -> io::Result<()> {
     for role in ROLES {
         writeln!(out, "role: {}", ceph.role_arn(role))?;
     }
-    let administrator = ceph.administrator();
+    print_key(&ceph.administrator(), &mut out)
+}
+
+fn print_versitygw(gateway: &VersityGw) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "S3: {}", gateway.url())?;
+    writeln!(out, "STS and IAM: {}", gateway.sts_url())?;
+    let authority = gateway.certificate_authority();
+    writeln!(out, "certificate authority: {}", authority.display())?;
+    for role in versitygw::ROLES {
+        writeln!(out, "role: {}", gateway.role_arn(role))?;
+    }
+    print_key(&gateway.administrator(), &mut out)
+}
+
+fn print_key(administrator: &Key, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "administrator: AWS_ACCESS_KEY_ID={}", administrator.id)?;
-    writeln!(
-        out,
-        "               AWS_SECRET_ACCESS_KEY={}",
-        administrator.secret
-    )
+    let secret = &administrator.secret;
+    writeln!(out, "               AWS_SECRET_ACCESS_KEY={secret}")
 }
 
 fn print_env(lab: &Lab) -> io::Result<()> {

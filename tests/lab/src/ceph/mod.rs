@@ -21,13 +21,13 @@
 mod cluster;
 mod role;
 mod server;
-mod signature;
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use crate::command;
 use crate::directories;
+use crate::guest;
 use crate::https::{self, Answer, Client, Request};
 use crate::keycloak;
 use crate::lock;
@@ -35,9 +35,9 @@ use crate::packages;
 use crate::process;
 use crate::state;
 
+pub use crate::signature::Key;
 pub use role::Role;
 pub(crate) use server::start;
-pub use signature::Key;
 
 /// The clients whose tokens the gateway takes, of every realm.
 pub const CLIENTS: [&str; 9] = [
@@ -111,16 +111,9 @@ pub enum Error {
         /// The body.
         said: String,
     },
-    /// It ended, or does not serve in time.
-    #[error("{part} {how}: see {}", log.display())]
-    NotReady {
-        /// Which of its programs.
-        part: &'static str,
-        /// What it does instead.
-        how: String,
-        /// Its log.
-        log: PathBuf,
-    },
+    /// One of its programs.
+    #[error(transparent)]
+    Guest(#[from] guest::Error),
     /// The lab has no address.
     #[error("the lab has no subnet")]
     NoSubnet,

@@ -1,22 +1,18 @@
 //! A lab's Ceph as processes: started once, found by everybody else.
 
-use std::fs;
 use std::panic;
-use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
-
-use serde::{Deserialize, Serialize};
 
 use super::cluster::Cluster;
 use super::{CLIENTS, Ceph, Error, Role};
 use crate::Lab;
 use crate::directories::Directories;
+use crate::guest::Record;
 use crate::https::{Client, Request};
 use crate::keycloak::{self, Keycloak, REALM, TRUSTED};
 use crate::lock::Lock;
 use crate::packages;
-use crate::process::Process;
 use crate::progress::{Progress, Shared, step};
 use crate::state::write_whole;
 
@@ -31,27 +27,6 @@ const PROGRAMS: [(&str, &str); 5] = [
 
 /// Half a day, as much as the gateway gives.
 const LONG: u32 = 43_200;
-
-/// What is known of the one that runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Record {
-    /// Monitor, OSD, gateway, as far as they were started.
-    processes: Vec<Process>,
-    /// Whether its roles were made.
-    is_ready: bool,
-}
-
-impl Record {
-    fn read(file: &Path) -> Self {
-        let bytes = fs::read(file).unwrap_or_default();
-        serde_json::from_slice(&bytes).unwrap_or_default()
-    }
-
-    fn is_running(&self) -> bool {
-        let runs = |process: &Process| process.is_running().is_ok_and(|runs| runs);
-        self.is_ready && self.processes.iter().all(runs)
-    }
-}
 
 /// Ceph in this lab, serving, with Keycloak and the roles that trust it.
 pub(crate) fn start(lab: &Lab, progress: &mut (dyn Progress + Send)) -> Result<Ceph, Error> {
@@ -73,12 +48,10 @@ pub(crate) fn start(lab: &Lab, progress: &mut (dyn Progress + Send)) -> Result<C
     let keycloak = thread::scope(|scope| {
         let keycloak = scope.spawn(|| keycloak::start(lab, &mut Shared(&progress)));
         let started = step(&mut Shared(&progress), "start Ceph", |_| {
-            for process in std::mem::take(&mut record.processes) {
-                process.end()?;
-            }
+            record.clear()?;
             Cluster::prepare(lab)?.start(
                 |process| {
-                    record.processes.push(process);
+                    record.add(process);
                     Ok(write_whole(&file, &record)?)
                 },
                 || {
@@ -92,7 +65,7 @@ pub(crate) fn start(lab: &Lab, progress: &mut (dyn Progress + Send)) -> Result<C
         started.and(Ok(keycloak?))
     })?;
     furnish(&ceph, &keycloak)?;
-    record.is_ready = true;
+    record.ready();
     write_whole(&file, &record)?;
     Ok(ceph)
 }

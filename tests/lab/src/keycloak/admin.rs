@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use url::form_urlencoded::byte_serialize;
 
-use super::{ADMINISTRATOR, Keycloak, origin};
+use super::{ADMINISTRATOR, Keycloak, origin, realms};
 use crate::https::Request;
 
 /// A token of the realm `master` lasts a minute.
@@ -138,6 +138,31 @@ impl Admin {
         assert_eq!(status, 201, "{copy}: {said}");
     }
 
+    /// Makes the realm, as platforms have it; `differs` is put over that. When there is one of this name it
+    /// stays as it is.
+    #[track_caller]
+    pub fn create_realm(&self, differs: &Value) {
+        let realm = realms::plain(&self.realm);
+        let mut realm = realm.expect("because the manifest of a realm is JSON");
+        realm.extend(differs.as_object().cloned().unwrap_or_default());
+        let (status, said) = self.call_at("POST", "", Some(&realm.into()));
+        // 409: somebody made it before.
+        assert!([201, 409].contains(&status), "{}: {said}", self.realm);
+    }
+
+    /// Gives the realm a key for encryption that stands before those for signing in what it publishes.
+    #[track_caller]
+    pub fn put_encryption_key_first(&self) {
+        let new = json!({
+            "name": "encryption",
+            "providerId": "rsa-enc-generated",
+            "providerType": "org.keycloak.keys.KeyProvider",
+            "config": { "priority": ["1000"], "algorithm": ["RSA-OAEP"], "keySize": ["2048"] },
+        });
+        let (status, said) = self.call("POST", "components", Some(&new));
+        assert_eq!(status, 201, "a key for encryption: {said}");
+    }
+
     /// Replaces the key that signs tokens, as after a theft: what the old one signed is worth nothing as
     /// soon as somebody reads the new keys.
     #[track_caller]
@@ -171,10 +196,13 @@ impl Admin {
     /// Any call at a path below `/admin/realms/REALM/`: the status code and the body.
     #[track_caller]
     pub fn call(&self, method: &'static str, path: &str, body: Option<&Value>) -> (u16, Value) {
-        let Self {
-            keycloak, realm, ..
-        } = self;
-        let url = format!("{}/admin/realms/{realm}/{path}", origin(keycloak.address));
+        self.call_at(method, &format!("/{}/{path}", self.realm), body)
+    }
+
+    #[track_caller]
+    fn call_at(&self, method: &'static str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let keycloak = &self.keycloak;
+        let url = format!("{}/admin/realms{path}", origin(keycloak.address));
         let request = Request::new(method, &url).expect("because the URL is one of https");
         let mut request = request.bearer(&self.token());
         if let Some(body) = body {

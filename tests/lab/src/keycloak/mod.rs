@@ -27,7 +27,7 @@ mod distribution;
 mod realms;
 mod server;
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -202,6 +202,11 @@ impl Keycloak {
 /// The issuer URL of a realm in the lab with this address.
 pub(crate) fn issuer(address: Ipv4Addr, realm: &str) -> String {
     format!("{}/realms/{realm}", origin(address))
+}
+
+/// Where the Keycloak of the lab with this address listens.
+pub(crate) fn socket(address: Ipv4Addr) -> SocketAddrV4 {
+    SocketAddrV4::new(address, PORT)
 }
 
 fn origin(address: Ipv4Addr) -> String {

@@ -45,8 +45,7 @@ pub(crate) struct Realm {
 impl Realm {
     /// What Keycloak imports.
     pub(super) fn representation(self) -> Result<Value, serde_json::Error> {
-        let text = DATALAB.replace("$(realm)", self.name);
-        let mut realm: Map<String, Value> = serde_json::from_str(&text)?;
+        let mut realm = plain(self.name)?;
         if self.name == STRICT_REALM {
             let differs: Map<String, Value> = serde_json::from_str(DATALAB_STRICT)?;
             realm.extend(differs);
@@ -74,6 +73,11 @@ impl Realm {
             }],
         })
     }
+}
+
+/// A realm as platforms have it, under this name.
+pub(super) fn plain(name: &str) -> Result<Map<String, Value>, serde_json::Error> {
+    serde_json::from_str(&DATALAB.replace("$(realm)", name))
 }
 
 #[cfg(test)]

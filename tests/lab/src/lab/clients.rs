@@ -43,7 +43,7 @@ impl Lab {
         self.client(Client::Helm, &mut progress::on_stderr)
     }
 
-    pub(super) fn client(
+    pub(crate) fn client(
         &self,
         client: Client,
         progress: &mut dyn Progress,

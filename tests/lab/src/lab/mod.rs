@@ -26,6 +26,7 @@ use crate::network::Subnet;
 use crate::process::{self, Process};
 use crate::progress;
 use crate::state::{self, Phase, State};
+use crate::versitygw::{self, VersityGw};
 
 pub use clients::Error as ClientError;
 pub use down::{Error as DownError, down};
@@ -198,6 +199,14 @@ impl Lab {
     /// When it cannot be installed or started.
     pub fn ceph(&self) -> Result<Ceph, ceph::Error> {
         ceph::start(self, &mut progress::on_stderr)
+    }
+
+    /// Its object store that speaks as AWS does, started if it does not run yet, with Keycloak.
+    ///
+    /// # Errors
+    /// When it cannot be built or started.
+    pub fn versitygw(&self) -> Result<VersityGw, versitygw::Error> {
+        versitygw::start(self, &mut progress::on_stderr)
     }
 
     /// Clients of S3 by others, and shells, installed if they are not there yet.

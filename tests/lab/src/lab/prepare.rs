@@ -12,6 +12,7 @@ use crate::directories;
 use crate::packages;
 use crate::progress::{Progress, Shared};
 use crate::tools::Client;
+use crate::versitygw;
 
 /// The majors of PostgreSQL that stories ask for beside the machine's own.
 const MAJORS: [u32; 2] = [13, 17];
@@ -39,6 +40,9 @@ pub enum Error {
     /// The cache has no place.
     #[error(transparent)]
     Directories(#[from] directories::Error),
+    /// VersityGW could not be made or started.
+    #[error(transparent)]
+    VersityGw(#[from] versitygw::Error),
     /// Clients of S3 could not be installed.
     #[error(transparent)]
     Consumers(#[from] consumers::Error),
@@ -73,6 +77,7 @@ impl Lab {
             consumers::provide(&cache, &mut Shared(&progress))?;
             // With Keycloak, which it starts beside.
             ceph::start(self, &mut Shared(&progress))?;
+            versitygw::start(self, &mut Shared(&progress))?;
             let images = images
                 .join()
                 .unwrap_or_else(|panic| panic::resume_unwind(panic));

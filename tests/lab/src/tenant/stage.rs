@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::ceph::Ceph;
 use crate::consumers::Consumers;
 use crate::keycloak::Keycloak;
+use crate::versitygw::VersityGw;
 use crate::{LAB_VARIABLE, Lab, progress};
 
 use super::command::Program;
@@ -187,6 +188,19 @@ impl Stage {
         let lab = self.lab().expect("because the story asks for a lab");
         lab.ceph()
             .expect("because what carries a lab can carry Ceph")
+    }
+
+    /// The lab's object store that speaks as AWS does, which the first story that asks starts, with
+    /// Keycloak.
+    ///
+    /// # Panics
+    /// On a cluster of one's own, ask for [`Stage::required_lab`]; and when it cannot be started.
+    #[must_use]
+    #[track_caller]
+    pub fn versitygw(&self) -> VersityGw {
+        let lab = self.lab().expect("because the story asks for a lab");
+        lab.versitygw()
+            .expect("because what carries a lab can carry VersityGW")
     }
 
     /// Clients of S3 by others, and shells.

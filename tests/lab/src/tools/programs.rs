@@ -55,19 +55,21 @@ pub(super) const CLOUDNATIVE_PG: Module = Module {
     stamp: Stamp::CloudNativePg,
 };
 
-/// A client of the cluster's by somebody else, built for the first story that runs it.
+/// A program by somebody else, built for the first story that runs it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Client {
     /// int128/kubelogin, the peer of oidc-login.
     Kubelogin,
     /// Helm, which uses a kubeconfig as kubectl does.
     Helm,
+    /// VersityGW, an object store that speaks as AWS does.
+    VersityGw,
 }
 
 impl Client {
     /// Each of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 2] = [Self::Kubelogin, Self::Helm];
+    pub(crate) const ALL: [Self; 3] = [Self::Kubelogin, Self::Helm, Self::VersityGw];
 
     /// The name of its program and of its module.
     pub(crate) fn name(self) -> &'static str {
@@ -78,6 +80,7 @@ impl Client {
         match self {
             Self::Kubelogin => &KUBELOGIN,
             Self::Helm => &HELM,
+            Self::VersityGw => &VERSITYGW,
         }
     }
 }
@@ -91,6 +94,12 @@ const KUBELOGIN: Module = Module {
 const HELM: Module = Module {
     name: "helm",
     programs: &[("helm", "helm.sh/helm/v3/cmd/helm")],
+    stamp: Stamp::None,
+};
+
+const VERSITYGW: Module = Module {
+    name: "versitygw",
+    programs: &[("versitygw", "github.com/versity/versitygw/cmd/versitygw")],
     stamp: Stamp::None,
 };
 

@@ -2,3 +2,4 @@
 
 mod ceph;
 mod consumers;
+mod versitygw;

@@ -9,7 +9,7 @@ use url::Position;
 
 use crate::https::Request;
 
-/// The gateway takes any; clients that are not told otherwise say this one.
+/// The lab's stores take it; clients that are not told otherwise say this one.
 const REGION: &str = "us-east-1";
 
 /// A key to sign with.
@@ -55,7 +55,7 @@ impl Key {
 
     /// The request with a signature for `service`. Its path holds nothing that needs escaping, and its
     /// query at most one parameter.
-    pub(super) fn sign(&self, service: &str, request: Request) -> Request {
+    pub(crate) fn sign(&self, service: &str, request: Request) -> Request {
         let now = Timestamp::now().to_zoned(TimeZone::UTC);
         self.sign_at(
             &now.strftime("%Y%m%dT%H%M%SZ").to_string(),
