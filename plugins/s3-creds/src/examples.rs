@@ -28,3 +28,16 @@ pub(crate) const CREDENTIAL_PROCESS: &str = "\
 Example, in ~/.aws/config (configure aws writes it):
   [profile datalab]
   credential_process = /usr/local/bin/kubectl-datalab-s3_creds credential-process";
+
+pub(crate) const EXEC: &str = "\
+Examples:
+  {command} exec -- aws s3 ls s3://sales
+  {command} exec --renew -- python train.py
+  {command} exec --bucket sales --read-only -- ./report.sh
+
+The exit code is the command's own; 125: it was not started.";
+
+pub(crate) const SERVE: &str = "\
+Examples:
+  {command} serve > s3.env & sleep 1; . ./s3.env; python train.py
+  {command} serve --port 8479 --token-file ~/.s3-token";

@@ -85,7 +85,7 @@ pub(crate) fn again(request: &Request) -> Vec<String> {
 }
 
 /// The file with the store's certificate authorities, for the next tool.
-fn ca_file(source: &Source, desk: &Desk<'_>) -> Option<PathBuf> {
+pub(crate) fn ca_file(source: &Source, desk: &Desk<'_>) -> Option<PathBuf> {
     desk.authorities(source).first().map(|path| absolute(path))
 }
 

@@ -17,7 +17,9 @@ use datalab_core::{
 
 use self::source::SourceArgs;
 pub(crate) use self::source::VARIABLES;
-use crate::{desk::Desk, examples, forms::Form, get, logout, profiles, status, whoami};
+use crate::{
+    child, desk::Desk, examples, forms::Form, get, logout, profiles, serve, status, whoami,
+};
 
 /// How the command is spelled when nothing says otherwise.
 const FALLBACK_NAME: &str = "kubectl datalab s3-creds";
@@ -54,6 +56,14 @@ enum Verb {
     /// Print keys as an AWS SDK expects of its credential_process
     #[command(after_help = examples::CREDENTIAL_PROCESS)]
     CredentialProcess(Box<CredentialProcessArgs>),
+    /// Run a command with keys in its environment
+    #[command(after_help = examples::EXEC)]
+    Exec(Box<ExecArgs>),
+    /// Start a shell with keys in its environment
+    Shell(Box<ShellArgs>),
+    /// Hand out keys to programs on this machine, renewed, as AWS' container credentials
+    #[command(after_help = examples::SERVE)]
+    Serve(Box<ServeArgs>),
     /// List the keys that are kept, and how long they live; asks nobody
     Status(StatusArgs),
     /// List the profiles that the platform has for you
@@ -81,6 +91,53 @@ struct GetArgs {
 
 #[derive(Args, Debug)]
 struct CredentialProcessArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+#[derive(Args, Debug)]
+struct ExecArgs {
+    /// Renew the keys while the command runs, for programs that use an AWS SDK
+    #[arg(long)]
+    renew: bool,
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Command, after --
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+#[derive(Args, Debug)]
+struct ShellArgs {
+    /// Renew the keys while the shell runs, for programs that use an AWS SDK
+    #[arg(long)]
+    renew: bool,
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+#[derive(Args, Debug)]
+struct ServeArgs {
+    /// Port on 127.0.0.1 [default: a free one]
+    #[arg(long, value_name = "NUMBER")]
+    port: Option<u16>,
+    /// Put what opens the endpoint into this file, which only you can read, instead of printing it
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// env or json
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value = "env",
+        value_name = "FORM",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
+    output: serve::Form,
+    /// Print what opens the endpoint although standard output is a terminal
+    #[arg(long)]
+    show_secret: bool,
     #[command(flatten)]
     source: SourceArgs,
 }
@@ -174,6 +231,37 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
             };
             get::get(&request, &desk()?).await
         }),
+        Verb::Exec(args) => {
+            let ExecArgs {
+                renew,
+                source,
+                command,
+            } = *args;
+            child(&plain, &desk, source, renew, command)
+        }
+        Verb::Shell(args) => {
+            let ShellArgs { renew, source } = *args;
+            child(&plain, &desk, source, renew, vec![own_shell(world)])
+        }
+        Verb::Serve(args) => plain.run_raw(cli::interruptible(async {
+            let ServeArgs {
+                port,
+                token_file,
+                output,
+                show_secret,
+                source,
+            } = *args;
+            let (source, terms) = source.into_request(world)?;
+            let request = serve::Request {
+                source,
+                terms,
+                port,
+                token_file,
+                form: output,
+                show_secret,
+            };
+            match serve::serve(&request, &desk()?, |text| plain.print(text)).await? {}
+        })),
         Verb::Status(args) => shell(args.output).run(async { status::status(&desk()?) }, |_| None),
         Verb::Profiles(args) => {
             let ReportArgs { output, source } = *args;
@@ -219,6 +307,35 @@ fn print(shell: &Shell<'_>, work: impl Future<Output = Result<String, Failure>>)
         shell.print(&text)?;
         Ok(0)
     })
+}
+
+/// Runs a command with keys. A signal that comes before it is started ends this program.
+fn child<'w>(
+    shell: &Shell<'w>,
+    desk: &impl Fn() -> Result<Desk<'w>, Failure>,
+    source: SourceArgs,
+    renew: bool,
+    command: Vec<OsString>,
+) -> u8 {
+    let before = |failure: Failure| failure.with_kind(Kind::BeforeCommand);
+    shell.run_raw(async {
+        let (source, terms) = source.into_request(shell.world).map_err(before)?;
+        let mut words = command.into_iter();
+        let request = child::Request {
+            source,
+            terms,
+            renew,
+            program: words.next().unwrap_or_default(),
+            arguments: words.collect(),
+        };
+        child::run(&request, &desk().map_err(before)?).await
+    })
+}
+
+/// The user's shell.
+fn own_shell(world: &World) -> OsString {
+    let shell = world.environment().get("SHELL");
+    shell.unwrap_or(OsStr::new("/bin/sh")).to_owned()
 }
 
 /// Where this program lies.

@@ -19,6 +19,7 @@ const STALE: [&str; 9] = [
 ];
 
 /// The environment of a program that uses the credentials.
+#[derive(Debug)]
 pub(crate) struct Variables {
     /// In the order in which they are written.
     pub(crate) set: Vec<(&'static str, String)>,
@@ -33,7 +34,6 @@ impl Variables {
     /// [`Kind::Usage`](datalab_core::report::Kind::Usage): the path of the authorities is no text.
     pub(crate) fn of(issued: &Issued, naming: &Naming) -> Result<Self, Failure> {
         let credentials = &issued.credentials;
-        let store = &issued.store;
         let mut set = vec![
             ("AWS_ACCESS_KEY_ID", credentials.access_key_id.clone()),
             (
@@ -55,20 +55,74 @@ impl Variables {
             "AWS_CREDENTIAL_EXPIRATION",
             issued.credentials.expiration_text(),
         );
-        set.push(("AWS_REGION", store.region.clone()));
-        set.push(("AWS_DEFAULT_REGION", store.region.clone()));
-        set.push(("AWS_ENDPOINT_URL_S3", store.url.clone()));
-        // R's aws.s3 and the images of the platform; host and port.
-        set.push(("AWS_S3_ENDPOINT", store.authority().to_owned()));
-        if issued.server != Server::Aws {
-            set.extend(CHECKSUMS.map(|(name, value)| (name, value.to_owned())));
-        }
-        if let Some(file) = naming.ca_file()? {
-            set.push(("AWS_CA_BUNDLE", file.to_owned()));
-        }
+        set.extend(of_store(issued, naming)?);
         Ok(Self { set, unset })
     }
+
+    /// The same for a program that asks an endpoint of its SDK for keys, at this address and with
+    /// this token.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub(crate) fn of_endpoint(
+        issued: &Issued,
+        naming: &Naming,
+        address: String,
+        token: String,
+    ) -> Result<Self, Failure> {
+        let mut set = vec![
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", address),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN", token),
+            // SDKs look into the user's profiles before they ask the endpoint.
+            ("AWS_SHARED_CREDENTIALS_FILE", NO_PROFILES.to_owned()),
+            ("AWS_CONFIG_FILE", NO_PROFILES.to_owned()),
+        ];
+        set.extend(of_store(issued, naming)?);
+        let mut unset = STALE.to_vec();
+        unset.extend(KEYS);
+        Ok(Self { set, unset })
+    }
+
+    /// The store alone.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub(crate) fn of_store(issued: &Issued, naming: &Naming) -> Result<Self, Failure> {
+        Ok(Self {
+            set: of_store(issued, naming)?,
+            unset: Vec::new(),
+        })
+    }
 }
+
+fn of_store(issued: &Issued, naming: &Naming) -> Result<Vec<(&'static str, String)>, Failure> {
+    let store = &issued.store;
+    let mut set = vec![
+        ("AWS_REGION", store.region.clone()),
+        ("AWS_DEFAULT_REGION", store.region.clone()),
+        ("AWS_ENDPOINT_URL_S3", store.url.clone()),
+        // R's aws.s3 and the images of the platform; host and port.
+        ("AWS_S3_ENDPOINT", store.authority().to_owned()),
+    ];
+    if issued.server != Server::Aws {
+        set.extend(CHECKSUMS.map(|(name, value)| (name, value.to_owned())));
+    }
+    if let Some(file) = naming.ca_file()? {
+        set.push(("AWS_CA_BUNDLE", file.to_owned()));
+    }
+    Ok(set)
+}
+
+/// Keys, in the environment.
+const KEYS: [&str; 4] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+];
+
+/// A file that SDKs read as one without profiles.
+const NO_PROFILES: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
 
 /// SDKs since 2025 add checksums that stores other than AWS may refuse (boto3#4392).
 pub(super) const CHECKSUMS: [(&str, &str); 2] = [

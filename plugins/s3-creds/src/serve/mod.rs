@@ -1,0 +1,131 @@
+//! Keys for programs that were not started by us: an endpoint that SDKs know.
+
+mod endpoint;
+
+use std::{convert::Infallible, path::PathBuf};
+
+use clap::ValueEnum;
+use datalab_core::{
+    report::{Failure, Kind, printable, quoted},
+    store::Folder,
+};
+use serde_json::json;
+
+pub(crate) use self::endpoint::Endpoint;
+use crate::{
+    bearer::absolute,
+    desk::Desk,
+    forms::{Naming, Variables},
+    get,
+    issue::{self, Terms},
+    source::Source,
+};
+
+/// What is asked for.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) source: Source,
+    pub(crate) terms: Terms,
+    pub(crate) port: Option<u16>,
+    /// Where the endpoint's token is put, for `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`.
+    pub(crate) token_file: Option<PathBuf>,
+    pub(crate) form: Form,
+    pub(crate) show_secret: bool,
+}
+
+/// How the endpoint is told.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Form {
+    Env,
+    Json,
+}
+
+/// Serves until it is interrupted; `tell` takes the line that says where, once it is true.
+pub(crate) async fn serve(
+    request: &Request,
+    desk: &Desk<'_>,
+    tell: impl FnOnce(&str) -> Result<(), Failure>,
+) -> Result<Infallible, Failure> {
+    let shows = desk.world.streams().out_is_terminal();
+    if shows && request.token_file.is_none() && !request.show_secret {
+        return Err(Failure::new(
+            Kind::Usage,
+            "standard output is a terminal, and the endpoint's token is a secret",
+        )
+        .next("the same command with --token-file FILE, or with --show-secret"));
+    }
+    let ready = issue::issue(&request.source, &request.terms, desk).await?;
+    for note in &ready.notes {
+        desk.world
+            .streams()
+            .talk(&format!("note: {}", printable(note)));
+    }
+    let naming = Naming {
+        ca_file: get::ca_file(&request.source, desk),
+        ..Naming::default()
+    };
+    let mut variables = Variables::of_store(&ready.issued, &naming)?.set;
+    let endpoint =
+        Endpoint::open(request.port, ready, &request.source, &request.terms, desk).await?;
+    variables.push(("AWS_CONTAINER_CREDENTIALS_FULL_URI", endpoint.address()));
+    let kept = match &request.token_file {
+        None => {
+            let token = endpoint.token().expose().clone();
+            variables.push(("AWS_CONTAINER_AUTHORIZATION_TOKEN", token));
+            None
+        }
+        Some(file) => {
+            let file = absolute(file);
+            let (folder, name) = place(&file)?;
+            folder.write(&name, endpoint.token().expose().as_bytes(), desk.world)?;
+            variables.push((
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+                file.to_string_lossy().into_owned(),
+            ));
+            Some(TokenFile { folder, name })
+        }
+    };
+    let text = match request.form {
+        Form::Env => variables
+            .iter()
+            .map(|(name, value)| format!("export {name}={}\n", quoted(value)))
+            .collect(),
+        Form::Json => {
+            let document: serde_json::Map<_, _> = variables
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), json!(value)))
+                .collect();
+            format!("{}\n", serde_json::Value::Object(document))
+        }
+    };
+    tell(&text)?;
+    let never = endpoint.serve().await;
+    drop(kept);
+    Ok(never)
+}
+
+/// The endpoint's token in a file, which is of no use when the endpoint is gone.
+#[derive(Debug)]
+struct TokenFile {
+    folder: Folder,
+    name: String,
+}
+
+impl Drop for TokenFile {
+    fn drop(&mut self) {
+        let _ = self.folder.remove(&self.name);
+    }
+}
+
+fn place(file: &std::path::Path) -> Result<(Folder, String), Failure> {
+    let parts = file
+        .parent()
+        .zip(file.file_name().and_then(|name| name.to_str()));
+    let Some((folder, name)) = parts else {
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("{} is no file's name", file.display()),
+        ));
+    };
+    Ok((Folder::open_or_make(folder)?, name.to_owned()))
+}
