@@ -138,6 +138,16 @@ impl Failure {
         &self.0.problem
     }
 
+    /// What the reader needs to judge, a line each.
+    pub fn details(&self) -> &[String] {
+        &self.0.details
+    }
+
+    /// The commands to go on with.
+    pub fn commands(&self) -> &[String] {
+        &self.0.next
+    }
+
     /// Whether it has been said already what was and was not done.
     pub fn has_state(&self) -> bool {
         self.0.state.is_some()

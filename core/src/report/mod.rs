@@ -4,16 +4,19 @@
 //!   exit code.
 //! - [`Outcome`]: what a use case returns; [`render`] turns it into a table, JSON, YAML, names or
 //!   the answer of a JSONPath.
+//! - [`Findings`]: what a diagnosis looked at, one [`Finding`] after the other.
 //! - [`printable`], [`printable_lines`]: foreign text made harmless for a terminal;
 //!   [`quoted`], [`quoted_if_needed`]: and for a shell.
 
 mod failure;
+mod finding;
 mod format;
 mod outcome;
 mod printable;
 mod shell_word;
 
 pub use failure::{Failure, Kind};
+pub use finding::{Finding, Findings, Verdict};
 pub use format::{Format, FormatError};
 pub use outcome::{Outcome, RenderError, render, table};
 pub use printable::{printable, printable_lines};

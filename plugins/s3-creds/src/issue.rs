@@ -125,7 +125,8 @@ pub(crate) async fn candidates(
     Ok(candidates)
 }
 
-fn choose(
+/// The one that is meant.
+pub(crate) fn choose(
     mut candidates: Vec<Candidate>,
     source: &Source,
     desk: &Desk<'_>,
@@ -504,8 +505,8 @@ impl Exchange<'_> {
 pub(crate) fn in_words(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
+        120..7200 => format!("{} min", (seconds + 30) / 60),
+        7200..172_800 => format!("{} h", (seconds + 1800) / 3600),
+        _ => format!("{} d", (seconds + 43_200) / 86_400),
     }
 }

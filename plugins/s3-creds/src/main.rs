@@ -9,6 +9,7 @@ mod cache;
 mod cause;
 mod child;
 mod desk;
+mod doctor;
 mod examples;
 mod forms;
 mod get;
@@ -22,8 +23,10 @@ mod serve;
 mod source;
 mod static_keys;
 mod status;
+mod store;
 mod sts;
 mod trust;
+mod verify;
 mod warm;
 mod whoami;
 

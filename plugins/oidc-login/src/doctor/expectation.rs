@@ -6,12 +6,12 @@ use datalab_core::{
     http::{Client, Options},
     oidc::Claims,
     onyxia::Platform,
-    report::{Failure, Kind},
+    report::{Failure, Finding, Kind, Verdict},
     world::read_text,
 };
 use serde_json::Value;
 
-use super::{Finding, Request, Verdict};
+use super::Request;
 use crate::{
     choice::Choice,
     desk::{Desk, USER_AGENT},

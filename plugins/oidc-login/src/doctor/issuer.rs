@@ -3,9 +3,9 @@
 use datalab_core::{
     http::{self, Patience},
     oidc::{Claims, Obtained, Provider},
+    report::{Finding, Verdict},
 };
 
-use super::{Finding, Verdict};
 use crate::{choice::Choice, desk::Desk};
 
 /// From here on a clock that is off is worth a word: tokens live for minutes.

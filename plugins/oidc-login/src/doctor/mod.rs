@@ -10,10 +10,12 @@ mod token;
 
 use std::path::PathBuf;
 
-use datalab_core::{oidc::Claims, report::Failure};
+use datalab_core::{
+    oidc::Claims,
+    report::{Failure, Finding, Findings, Verdict},
+};
 
 pub(crate) use finding::Diagnosis;
-use finding::{Finding, Verdict};
 
 use crate::{
     args::SessionArgs,
@@ -81,7 +83,9 @@ pub(crate) async fn doctor(
     findings.extend(expectation::compare(expectation.as_ref(), &claims));
     findings.push(token::groups(&claims, expectation.as_ref()));
     findings.extend(server::look(choice, args, &obtained, desk).await);
-    Ok(Diagnosis { findings })
+    Ok(Diagnosis {
+        findings: Findings(findings),
+    })
 }
 
 fn session(record: &datalab_core::oidc::Record, desk: &Desk<'_>) -> Finding {

@@ -2,10 +2,9 @@
 
 use datalab_core::{
     oidc::{Familiarity, Obtained},
-    report::Failure,
+    report::{Failure, Finding, Verdict},
 };
 
-use super::{Finding, Verdict};
 use crate::{
     api_server::{self, View},
     args::SessionArgs,

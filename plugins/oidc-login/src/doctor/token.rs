@@ -1,9 +1,12 @@
 //! What the token says of itself.
 
-use datalab_core::oidc::{Claims, Record};
+use datalab_core::{
+    oidc::{Claims, Record},
+    report::{Finding, Verdict},
+};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Finding, Verdict, expectation::Expectation};
+use super::expectation::Expectation;
 use crate::login::whole_seconds;
 
 /// An API server gives a token's times no leeway worth the name, and clocks are a little off.

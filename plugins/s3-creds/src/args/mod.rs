@@ -18,7 +18,8 @@ use datalab_core::{
 use self::source::SourceArgs;
 pub(crate) use self::source::VARIABLES;
 use crate::{
-    child, desk::Desk, examples, forms::Form, get, logout, profiles, serve, status, whoami,
+    child, desk::Desk, doctor, examples, forms::Form, get, logout, profiles, serve, status, verify,
+    whoami,
 };
 
 /// How the command is spelled when nothing says otherwise.
@@ -70,6 +71,10 @@ enum Verb {
     Profiles(Box<ReportArgs>),
     /// Show who the store takes you for, by the token that it is sent
     Whoami(Box<ReportArgs>),
+    /// Try: ask for new keys, list, and with --write also write
+    Verify(Box<VerifyArgs>),
+    /// Say why there are no keys, or why they do nothing
+    Doctor(Box<ReportArgs>),
     /// Take kept keys away from this machine
     Logout(LogoutArgs),
 }
@@ -150,6 +155,17 @@ struct StatusArgs {
 
 #[derive(Args, Debug)]
 struct ReportArgs {
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+#[derive(Args, Debug)]
+struct VerifyArgs {
+    /// Also write an empty object into the bucket, and delete it again
+    #[arg(long)]
+    write: bool,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -281,6 +297,30 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
                     whoami::whoami(&source, terms.how, &desk()?).await
                 }),
                 |_| None,
+            )
+        }
+        Verb::Verify(args) => {
+            let VerifyArgs {
+                write,
+                output,
+                source,
+            } = *args;
+            shell(output).run(
+                cli::interruptible(async {
+                    let (source, terms) = source.into_request(world)?;
+                    verify::verify(&source, &terms, write, &desk()?).await
+                }),
+                verify::Verdict::kind,
+            )
+        }
+        Verb::Doctor(args) => {
+            let ReportArgs { output, source } = *args;
+            shell(output).run(
+                cli::interruptible(async {
+                    let (source, terms) = source.into_request(world)?;
+                    doctor::doctor(&source, &terms, &desk()?).await
+                }),
+                doctor::Diagnosis::kind,
             )
         }
         Verb::Logout(args) => {

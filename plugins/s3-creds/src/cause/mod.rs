@@ -5,6 +5,7 @@
 
 mod facts;
 mod server;
+mod store;
 mod transport;
 
 use datalab_core::{
@@ -16,6 +17,7 @@ use datalab_core::{
 use jiff::Timestamp;
 
 use self::facts::Facts;
+pub(crate) use self::store::of_store;
 use crate::{
     issued::Server,
     source::TokenKind,

@@ -71,6 +71,14 @@ impl Scene<'_> {
             {
                 Some(elsewhere(failure("it is no token service (STS)")))
             }
+            // Whoever knows this call says no in XML.
+            (400..500, "") if !refusal.is_xml() => {
+                let failure = failure("it is no token service (STS)");
+                Some(elsewhere(match &refusal.body {
+                    Some(body) => failure.detail(format!("it says: {body}")),
+                    None => failure,
+                }))
+            }
             (200..300, _) => Some(elsewhere(
                 failure("its answer holds no keys")
                     .detail("something between here and the server may have changed it"),

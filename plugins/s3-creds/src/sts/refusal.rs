@@ -29,7 +29,7 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn of(answer: &Answer, server: Server) -> Self {
+    pub(crate) fn of(answer: &Answer, server: Server) -> Self {
         let there = |text: Option<String>| text.filter(|text| !text.is_empty());
         let [code, message] = first(&answer.body, ["Code", "Message"]).unwrap_or_default();
         let (code, message) = (there(code), there(message));
@@ -71,6 +71,12 @@ impl Refusal {
         words
             .iter()
             .any(|word| message.contains(&word.to_lowercase()))
+    }
+
+    /// Whether it is XML, as far as the server says.
+    pub(crate) fn is_xml(&self) -> bool {
+        let kind = self.content_type.as_deref();
+        kind.is_none_or(|kind| kind.contains("xml"))
     }
 
     /// Whether it is a page for people.
