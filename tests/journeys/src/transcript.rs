@@ -11,7 +11,7 @@ use regex::{Captures, Regex};
 const SUFFIX: &str = "story";
 
 /// What differs from run to run whatever the play, and what stands for it.
-const REPLACED: [(&str, &str); 14] = [
+const REPLACED: [(&str, &str); 21] = [
     // Where the stage's kubectl lies.
     (r"(?m)^\$ \S*/kubectl ", "$ kubectl "),
     // And the plugin under test.
@@ -29,14 +29,27 @@ const REPLACED: [(&str, &str); 14] = [
         r"\b\d+/\d+ nodes are available: \d+ node",
         "0/N nodes are available: N node",
     ),
-    // The only server of the lab's with this port.
-    (r"https://[\d.]+:8443\b", "https://keycloak"),
+    // Servers of the lab's by their ports, which nobody else has.
+    (r"\b[\d.]+:8443\b", "keycloak"),
+    (r"\b[\d.]+:7481\b", "ceph"),
+    (r"\b[\d.]+:7480\b", "ceph:80"),
+    (r"\b[\d.]+:7070\b", "versitygw"),
+    (r"\b[\d.]+:7076\b", "sts.versitygw"),
+    // What a gateway calls a request.
+    (
+        r"\btx[0-9a-f]{21}-[0-9a-f]{10}-[0-9a-f]+-default\b",
+        "tx-REQUEST",
+    ),
+    // The lab's authority.
+    (r"\S*/labs/[\w-]+/pki/ca\.crt\b", "/lab/ca.crt"),
     (r"https://[\w.-]+:\d+", "https://api-server:6443"),
     // What a login is told to be run by, and somebody's home.
     (
-        r"\S*/kubectl-datalab-oidc_login\b",
-        "kubectl-datalab-oidc_login",
+        r"\S*/kubectl-datalab-(oidc_login|s3_creds)\b",
+        "kubectl-datalab-$1",
     ),
+    // The interpreter of a story's own.
+    (r"(?m)^\$ \S*/consumers/\w+/bin/", "$ "),
     (r#"[^\s"']*/datalab-laptop-\w+"#, "/home/me"),
     (r"\b(127\.0\.0\.1|localhost):\d+", "$1:PORT"),
     // A relay's Job, and its pod.

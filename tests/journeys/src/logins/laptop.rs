@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use datalab_lab::consumers::Consumers;
 use datalab_lab::headless::{Browser, Person};
 use datalab_lab::keycloak::Keycloak;
 use datalab_lab::tenant::{Output, Program, Stage};
@@ -18,6 +19,7 @@ pub struct Laptop {
     user: String,
     home: TempDir,
     has_browser: bool,
+    programs: Option<PathBuf>,
 }
 
 impl Laptop {
@@ -44,6 +46,7 @@ impl Laptop {
             user: user.to_owned(),
             home,
             has_browser: true,
+            programs: None,
         }
     }
 
@@ -51,6 +54,15 @@ impl Laptop {
     #[must_use]
     pub fn headless(mut self) -> Self {
         self.has_browser = false;
+        self
+    }
+
+    /// With clients of S3 by others, beside those that every machine has.
+    #[must_use]
+    #[track_caller]
+    pub fn with_consumers(mut self, consumers: &Consumers) -> Self {
+        consumers.settle(self.home());
+        self.programs = Some(consumers.bin());
         self
     }
 
@@ -119,6 +131,10 @@ impl Laptop {
             .stage
             .program(line, self.home())
             .env("XDG_RUNTIME_DIR", self.home().join("run"));
+        let program = match &self.programs {
+            Some(folder) => program.also_in(folder),
+            None => program,
+        };
         if !self.has_browser {
             return program;
         }

@@ -67,6 +67,24 @@ impl Program {
         self
     }
 
+    /// Looks for programs in this folder too, before all others.
+    pub fn also_in(mut self, folder: &Path) -> Self {
+        let of_path = |(name, value): (&OsStr, Option<&OsStr>)| {
+            (name == "PATH")
+                .then(|| value.map(OsStr::to_owned))
+                .flatten()
+        };
+        let path = self.command.get_envs().find_map(of_path);
+        let path = path.unwrap_or_default();
+        let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
+        let path = std::env::join_paths(folders);
+        self.command.env(
+            "PATH",
+            path.expect("because no folder of ours has a colon in its name"),
+        );
+        self
+    }
+
     /// What it reads on stdin; nothing without this.
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = input.into();
