@@ -1,5 +1,8 @@
-//! `kubectl datalab s3-creds` on the lab: Keycloak's logins, an object store that checks every token and
+//! `kubectl datalab s3-creds` on the lab: Keycloak's logins, two object stores that check every token and
 //! signature, and the clients of S3 that people use.
 
+mod counter;
+mod refused;
+mod refused_as_aws;
 mod scene;
 mod story;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use data_encoding::BASE64URL_NOPAD;
 use datalab_journeys::logins::Laptop;
 use datalab_lab::ceph::{Ceph, Key, Role};
 use datalab_lab::keycloak::{Admin, Keycloak, REALM};
@@ -167,4 +168,38 @@ pub(crate) fn program<'a>(laptop: &Laptop, line: impl IntoIterator<Item = &'a st
 pub(crate) fn script(laptop: &Laptop, script: &str, words: &[&str]) -> Output {
     let line = ["bash", "-ec", script, "bash"];
     program(laptop, line.iter().chain(words).copied()).run()
+}
+
+/// An access token for a user, of the client that gives one for a password.
+#[track_caller]
+pub(crate) fn access_token(keycloak: &Keycloak, realm: &str, user: &str) -> String {
+    token_of(keycloak, realm, "direct", user)
+}
+
+/// An access token for a user, of a copy of that client.
+#[track_caller]
+pub(crate) fn token_of(keycloak: &Keycloak, realm: &str, client: &str, user: &str) -> String {
+    let form = [
+        ("grant_type", "password"),
+        ("client_id", client),
+        ("scope", "openid"),
+        ("username", user),
+        ("password", user),
+    ];
+    let (status, tokens) = keycloak.token_endpoint(realm, &form);
+    assert_eq!(status, 200, "{user} in {realm}: {tokens}");
+    tokens["access_token"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// What a token says.
+#[track_caller]
+pub(crate) fn claims(token: &str) -> Value {
+    let payload = token.split('.').nth(1);
+    let payload = payload.expect("because a token has three parts");
+    let payload = BASE64URL_NOPAD.decode(payload.as_bytes());
+    let payload = payload.expect("because a token is in base64");
+    serde_json::from_slice(&payload).expect("because a token holds JSON")
 }

@@ -131,6 +131,15 @@ impl Admin {
     pub fn copy_client(&self, client: &str, copy: &str) {
         let mut found = self.client(client);
         found["clientId"] = copy.into();
+        // Ids of the old one: its own, and those of what it adds to tokens.
+        let mappers = found["protocolMappers"].as_array_mut();
+        for mapper in mappers
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object_mut)
+        {
+            mapper.remove("id");
+        }
         if let Some(found) = found.as_object_mut() {
             found.remove("id");
         }
