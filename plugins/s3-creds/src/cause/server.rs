@@ -72,7 +72,7 @@ impl Scene<'_> {
                 Some(elsewhere(failure("it is no token service (STS)")))
             }
             // Whoever knows this call says no in XML.
-            (400..500, "") if !refusal.is_xml() => {
+            (400..=499, "") if !refusal.is_xml() => {
                 let failure = failure("it is no token service (STS)");
                 Some(elsewhere(match &refusal.body {
                     Some(body) => failure.detail(format!("it says: {body}")),
