@@ -53,7 +53,7 @@ pub(crate) async fn get(request: &Request, desk: &Desk<'_>) -> Result<String, Fa
             .streams()
             .talk(&format!("note: {}", printable(note)));
     }
-    keep(&ready, request, &text, notes.is_empty(), desk);
+    keep(&ready, request, &text, desk);
     Ok(text)
 }
 
@@ -89,8 +89,8 @@ pub(crate) fn ca_file(source: &Source, desk: &Desk<'_>) -> Option<PathBuf> {
     desk.authorities(source).first().map(|path| absolute(path))
 }
 
-/// Makes the answer ready for the next call; one with something to say beside it is not.
-fn keep(ready: &Ready, request: &Request, text: &str, is_silent: bool, desk: &Desk<'_>) {
+/// Makes the answer ready for the next call, which is not told again what has been said once.
+fn keep(ready: &Ready, request: &Request, text: &str, desk: &Desk<'_>) {
     let keeps = request.terms.cache == crate::cache::CacheKind::File;
     let (Some(question), Some((identity, token_id)), Some(fresh_until)) =
         (warm::question(), &ready.login, ready.fresh_until)
@@ -101,7 +101,7 @@ fn keep(ready: &Ready, request: &Request, text: &str, is_silent: bool, desk: &De
         return;
     };
     let now = Duration::try_from(desk.world.now().as_duration()).unwrap_or_default();
-    if !keeps || !is_silent || !request.source.is_settled() || until <= now.as_secs() {
+    if !keeps || !request.source.is_settled() || until <= now.as_secs() {
         return;
     }
     let content = datalab_core::ready::compose(&question, until, token_id, None, text.as_bytes());

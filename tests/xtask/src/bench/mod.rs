@@ -1,9 +1,11 @@
 //! `cargo xtask bench`: how fast a tool is beside its peers, as ratios within one run.
 
+mod calls;
 mod connect;
 mod grant;
 mod measure;
 mod oidc_login;
+mod s3_creds;
 mod share_db;
 mod start;
 mod table;
@@ -16,7 +18,7 @@ use clap::{Args, ValueEnum};
 use datalab_lab::{Lab, LabName};
 
 use crate::{
-    cargo::{OIDC_LOGIN, SHARE_DB, root},
+    cargo::{OIDC_LOGIN, S3_CREDS, SHARE_DB, root},
     lab::Console,
 };
 
@@ -41,6 +43,7 @@ pub(crate) struct Options {
 enum Tool {
     ShareDb,
     OidcLogin,
+    S3Creds,
 }
 
 /// Measures, prints the table and writes it to its file; the exit code is 1 when a target is missed.
@@ -49,6 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let (plugin, heading, rows) = match options.tool {
         Tool::ShareDb => (SHARE_DB, share_db::HEADING, share_db::rows(&lab)?),
         Tool::OidcLogin => (OIDC_LOGIN, oidc_login::HEADING, oidc_login::rows(&lab)?),
+        Tool::S3Creds => (S3_CREDS, s3_creds::HEADING, s3_creds::rows(&lab)?),
     };
     let table = table::markdown(plugin.name, &rows);
     io::stdout().write_all(table.as_bytes())?;

@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use datalab_lab::identity_provider::{Endpoint, IdentityProvider, Options};
 
-use super::{USER, at_once};
-use crate::bench::{Failure, output, table::Row};
+use super::USER;
+use crate::bench::{Failure, calls::at_once, output, table::Row};
 use crate::browser;
 
 /// As many as a script with `xargs -P` starts.

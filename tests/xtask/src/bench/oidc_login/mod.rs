@@ -4,8 +4,7 @@ mod counted;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use data_encoding::BASE64;
 use datalab_lab::Lab;
@@ -14,7 +13,8 @@ use serde_json::json;
 
 use super::{
     Failure,
-    measure::{Compared, interleaved, timed},
+    calls::{at_most, at_once, call, faster, milliseconds},
+    measure::interleaved,
     output,
     table::Row,
 };
@@ -337,75 +337,6 @@ impl Bench {
             met: megabytes <= 5.0,
         })
     }
-}
-
-/// How long one call takes; what it prints is dropped.
-fn call(mut command: Command) -> Result<Duration, Failure> {
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    timed(|| match command.status()?.success() {
-        true => Ok(()),
-        false => Err(format!("{command:?} failed").into()),
-    })
-}
-
-/// How long so many calls take that begin together, until the last one has ended.
-fn at_once(many: usize, command: impl Fn() -> Command) -> Result<Duration, Failure> {
-    let mut commands: Vec<Command> = (0..many).map(|_| command()).collect();
-    let begun = Instant::now();
-    let children: Vec<Child> = commands
-        .iter_mut()
-        .map(|command| {
-            command.stdout(Stdio::null()).stderr(Stdio::null());
-            command.spawn()
-        })
-        .collect::<Result<_, _>>()?;
-    let mut failed = 0;
-    for mut child in children {
-        failed += usize::from(!child.wait()?.success());
-    }
-    match failed {
-        0 => Ok(begun.elapsed()),
-        failed => Err(format!("{failed} of {many} calls failed").into()),
-    }
-}
-
-fn at_most(
-    what: &'static str,
-    compared: Compared,
-    peer: &str,
-    limit: f64,
-    target: &'static str,
-) -> Row {
-    Row {
-        what,
-        ours: milliseconds(compared.ours),
-        peer: format!("{}, {peer}", milliseconds(compared.peer)),
-        value: format!("{:.2} ×", compared.ratio()),
-        target,
-        met: compared.ratio() <= limit,
-    }
-}
-
-fn faster(
-    what: &'static str,
-    compared: Compared,
-    peer: &str,
-    limit: f64,
-    target: &'static str,
-) -> Row {
-    let times = compared.ratio().recip();
-    Row {
-        what,
-        ours: milliseconds(compared.ours),
-        peer: format!("{}, {peer}", milliseconds(compared.peer)),
-        value: format!("{times:.1} × faster"),
-        target,
-        met: times >= limit,
-    }
-}
-
-fn milliseconds(time: Duration) -> String {
-    format!("{:.2} ms", time.as_secs_f64() * 1e3)
 }
 
 fn make_executable(file: &Path) -> Result<(), Failure> {
