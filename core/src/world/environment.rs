@@ -73,7 +73,7 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "XDG_RUNTIME_DIR",
-        purpose: "where ready-made replies to kubectl lie, instead of XDG_CACHE_HOME",
+        purpose: "where ready-made replies to kubectl and AWS SDKs lie, instead of XDG_CACHE_HOME",
     },
     Variable {
         name: "KUBERNETES_EXEC_INFO",
@@ -90,6 +90,46 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "DATALAB_OPERATOR_NAMESPACE",
         purpose: "share-db: where CloudNativePG's operator runs; --operator-namespace wins",
+    },
+    Variable {
+        name: "DATALAB_ONYXIA",
+        purpose: "s3-creds: the platform that tells store, roles and login; --onyxia wins",
+    },
+    Variable {
+        name: "DATALAB_S3_PROFILE",
+        purpose: "s3-creds: one of the platform's profiles; --profile wins",
+    },
+    Variable {
+        name: "DATALAB_S3_ENDPOINT",
+        purpose: "s3-creds: the store's address; --endpoint wins",
+    },
+    Variable {
+        name: "DATALAB_STS_ENDPOINT",
+        purpose: "s3-creds: the token service's address; --sts-endpoint wins",
+    },
+    Variable {
+        name: "DATALAB_S3_ROLE_ARN",
+        purpose: "s3-creds: the role to take on; --role-arn wins",
+    },
+    Variable {
+        name: "DATALAB_ISSUER",
+        purpose: "s3-creds: the identity provider; --issuer wins",
+    },
+    Variable {
+        name: "DATALAB_CLIENT_ID",
+        purpose: "s3-creds: the client at the identity provider; --client-id wins",
+    },
+    Variable {
+        name: "DATALAB_CA_FILE",
+        purpose: "s3-creds: certificate authorities of platform, token service and store; --ca-file wins",
+    },
+    Variable {
+        name: "AWS_ACCESS_KEY_ID",
+        purpose: "s3-creds: with AWS_SECRET_ACCESS_KEY, the keys of a store without temporary ones; --keys wins",
+    },
+    Variable {
+        name: "SHELL",
+        purpose: "s3-creds: what its verb shell starts, instead of /bin/sh",
     },
     Variable {
         name: "DATALAB_DISPLAY_NAME",

@@ -1,12 +1,17 @@
 //! Examples below the help pages; `{command}` stands for the command as it was spelled.
 
+use std::fmt::Write as _;
+
+use clap::ValueEnum as _;
 use datalab_core::cli::EXIT_CODES;
+
+use crate::forms::Form;
 
 pub(crate) fn of_all() -> String {
     format!(
         "\
 Examples:
-  eval \"$({{command}} get)\"                 keys for this shell (bash, zsh, fish)
+  eval \"$({{command}} get)\"                   keys for this shell (bash, zsh, fish)
   {{command}} exec --renew -- python job.py   keys for a program, renewed while it runs
   {{command}} configure aws                   a profile for the aws CLI and all SDKs
   {{command}} get -o k8s-secret | kubectl apply -f -
@@ -15,19 +20,32 @@ Examples:
     )
 }
 
-pub(crate) const GET: &str = "\
-Examples:
+/// The forms with what each is for, and examples.
+pub(crate) fn of_get() -> String {
+    let mut text = "Forms:\n".to_owned();
+    for value in Form::value_variants()
+        .iter()
+        .filter_map(Form::to_possible_value)
+    {
+        let help = value
+            .get_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {:<19}{help}", value.get_name());
+    }
+    text + "\nExamples:
   eval \"$({command} get)\"
   {command} get -o fish | source
   {command} get -o duckdb --bucket sales --read-only
-  {command} get -o json --onyxia https://datalab.example.org --profile team-a
-  {command} get --endpoint https://s3.example.org --role-arn arn:aws:iam:::role/alice \\
-      --token env:CI_JOB_JWT";
+  {command} get -o json --onyxia https://datalab.example.org
+  {command} get --endpoint URL --role-arn ARN --token env:CI_JOB_JWT"
+}
 
 pub(crate) const CREDENTIAL_PROCESS: &str = "\
-Example, in ~/.aws/config (configure aws writes it):
-  [profile datalab]
-  credential_process = /usr/local/bin/kubectl-datalab-s3_creds credential-process";
+Examples:
+  {command} configure aws   writes a profile that runs it
+  {command} credential-process --duration 12h | jq -r .Expiration";
 
 pub(crate) const EXEC: &str = "\
 Examples:
@@ -39,5 +57,7 @@ The exit code is the command's own; 125: it was not started.";
 
 pub(crate) const SERVE: &str = "\
 Examples:
-  {command} serve > s3.env & sleep 1; . ./s3.env; python train.py
-  {command} serve --port 8479 --token-file ~/.s3-token";
+  {command} serve > s3.env &
+  {command} serve --port 8479 --token-file ~/.s3/token
+
+Then, in another shell: . ./s3.env; python train.py";

@@ -18,7 +18,7 @@ struct Tool {
     with_examples: usize,
 }
 
-const TOOLS: [Tool; 2] = [
+const TOOLS: [Tool; 3] = [
     Tool {
         name: "share-db",
         from_path: ("kubectl-datalab-share_db", "kubectl datalab share-db"),
@@ -42,6 +42,25 @@ const TOOLS: [Tool; 2] = [
             "refresh",
         ],
         with_examples: 6,
+    },
+    Tool {
+        name: "s3-creds",
+        from_path: ("kubectl-datalab-s3_creds", "kubectl datalab s3-creds"),
+        from_krew: ("kubectl-datalab_s3_creds", "kubectl datalab-s3-creds"),
+        verbs: &[
+            "get",
+            "exec",
+            "serve",
+            "credential-process",
+            "shell",
+            "status",
+            "profiles",
+            "whoami",
+            "verify",
+            "doctor",
+            "logout",
+        ],
+        with_examples: 4,
     },
 ];
 

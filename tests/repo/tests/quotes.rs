@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 #[test]
 fn readmes_quote_the_benchmarks_as_they_were_measured() {
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
-    for tool in ["share-db", "oidc-login"] {
+    for tool in ["share-db", "oidc-login", "s3-creds"] {
         let read = |name: &str| fs::read_to_string(plugins.join(tool).join(name)).unwrap();
         let (measured, readme) = (read("BENCHMARKS.md"), read("README.md"));
         let begin = measured.find("| what |").unwrap();

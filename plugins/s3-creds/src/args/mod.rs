@@ -52,7 +52,7 @@ struct S3Creds {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Print keys in the form of the next tool: -o env, json, duckdb and more
-    #[command(after_help = examples::GET)]
+    #[command(after_help = examples::of_get())]
     Get(Box<GetArgs>),
     /// Print keys as an AWS SDK expects of its credential_process
     #[command(after_help = examples::CREDENTIAL_PROCESS)]
@@ -82,7 +82,13 @@ enum Verb {
 #[derive(Args, Debug)]
 struct GetArgs {
     /// Form of the keys [default: env; on a terminal a summary]
-    #[arg(short, long, value_enum, value_name = "FORM")]
+    #[arg(
+        short,
+        long,
+        value_enum,
+        value_name = "FORM",
+        hide_possible_values = true
+    )]
     output: Option<Form>,
     /// What the next tool calls it: profile, alias, remote, secret [default: the profile's name]
     #[arg(long, value_name = "NAME")]

@@ -28,7 +28,7 @@ pub(super) fn rows(program: &Path) -> Result<[Row; 2], Failure> {
     provider.set(|settings| {
         settings
             .access_token_claims
-            .insert("policy".to_owned(), "readwrite".into());
+            .insert("policy".to_owned(), "stsonly".into());
     });
     let storage = ObjectStorage::start(Options::new(Dialect::Minio, Trust::of(&provider, CLIENT)))?;
     let folder = tempfile::tempdir()?;
