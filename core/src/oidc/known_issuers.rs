@@ -135,6 +135,9 @@ pub enum Familiarity {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum KnownIssuersError {
+    /// There is no home.
+    #[error("there is no place to keep what you decide: neither HOME nor XDG_CONFIG_HOME is set")]
+    NoPlace,
     /// It cannot be read or written.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -160,6 +163,15 @@ struct Document {
 }
 
 impl KnownIssuers {
+    /// The folder of what this user has decided.
+    ///
+    /// # Errors
+    /// [`KnownIssuersError::NoPlace`].
+    pub fn folder(world: &World) -> Result<PathBuf, KnownIssuersError> {
+        let folder = world.environment().configuration();
+        folder.ok_or(KnownIssuersError::NoPlace)
+    }
+
     /// Reads the file in this folder; none is an empty one.
     ///
     /// # Errors
@@ -304,6 +316,7 @@ impl From<KnownIssuersError> for Failure {
         match error {
             KnownIssuersError::Store(error) => error.into(),
             KnownIssuersError::Lock(error) => error.into(),
+            KnownIssuersError::NoPlace => Self::new(Kind::Usage, error.to_string()),
             KnownIssuersError::Malformed { .. } => Self::new(Kind::Usage, error.to_string())
                 .detail("it holds the issuers that you have said yes to; without it, you are asked again"),
         }

@@ -1,7 +1,7 @@
 use datalab_core::{
     cli::DisplayName,
     oidc::{KnownIssuers, Sessions},
-    report::{Failure, Kind},
+    report::Failure,
     world::World,
 };
 
@@ -23,7 +23,7 @@ pub(crate) struct Desk<'w> {
 impl<'w> Desk<'w> {
     pub(crate) fn at(world: &'w World, name: &'w DisplayName) -> Result<Self, Failure> {
         let sessions = Sessions::new(USER_AGENT, world)?;
-        let known = KnownIssuers::load(&configuration(world)?)?;
+        let known = KnownIssuers::load(&KnownIssuers::folder(world)?)?;
         Ok(Self {
             world,
             name,
@@ -31,14 +31,4 @@ impl<'w> Desk<'w> {
             known,
         })
     }
-}
-
-/// The folder of what the user has decided.
-pub(crate) fn configuration(world: &World) -> Result<std::path::PathBuf, Failure> {
-    world.environment().configuration().ok_or_else(|| {
-        Failure::new(
-            Kind::Usage,
-            "there is no place to keep what you decide: neither HOME nor XDG_CONFIG_HOME is set",
-        )
-    })
 }

@@ -9,10 +9,7 @@ use datalab_core::{
     report::{Failure, Kind, printable, quoted_if_needed},
 };
 
-use crate::{
-    choice::Choice,
-    desk::{Desk, configuration},
-};
+use crate::{choice::Choice, desk::Desk};
 
 /// Stands for a server that the kubeconfig does not let kubectl name (`provideClusterInfo`).
 const UNNAMED: &str = "*";
@@ -107,7 +104,7 @@ pub(crate) async fn ensure(
         }
         None => return Err(refused(choice, destination, problem, desk)),
     }
-    let folder = configuration(desk.world)?;
+    let folder = KnownIssuers::folder(desk.world)?;
     KnownIssuers::update(&folder, desk.world, |known| {
         let known = known.entry(issuer, client_id);
         if let Some(server) = server {
@@ -179,7 +176,7 @@ pub(crate) async fn trust(
     desk: &Desk<'_>,
 ) -> Result<(), Failure> {
     let identity = &choice.identity;
-    KnownIssuers::update(&configuration(desk.world)?, desk.world, |known| {
+    KnownIssuers::update(&KnownIssuers::folder(desk.world)?, desk.world, |known| {
         let known = known.entry(&identity.issuer, &identity.client_id);
         if any_server {
             known.add_server(UNNAMED);

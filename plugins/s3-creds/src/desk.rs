@@ -4,7 +4,7 @@ use datalab_core::{
     cli::DisplayName,
     http::{self, Client},
     oidc::{KnownIssuers, Sessions},
-    report::{Failure, Kind},
+    report::Failure,
     store::Folder,
     world::World,
 };
@@ -28,7 +28,7 @@ pub(crate) struct Desk<'w> {
 impl<'w> Desk<'w> {
     pub(crate) fn at(world: &'w World, name: &'w DisplayName) -> Result<Self, Failure> {
         let sessions = Sessions::new(USER_AGENT, world)?;
-        let known = KnownIssuers::load(&configuration(world)?)?;
+        let known = KnownIssuers::load(&KnownIssuers::folder(world)?)?;
         Ok(Self {
             world,
             name,
@@ -87,14 +87,4 @@ impl<'w> Desk<'w> {
             .replace("s3-creds", "oidc-login")
             .replace("s3_creds", "oidc_login")
     }
-}
-
-/// The folder of what the user has decided.
-pub(crate) fn configuration(world: &World) -> Result<PathBuf, Failure> {
-    world.environment().configuration().ok_or_else(|| {
-        Failure::new(
-            Kind::Usage,
-            "there is no place to keep what you decide: neither HOME nor XDG_CONFIG_HOME is set",
-        )
-    })
 }

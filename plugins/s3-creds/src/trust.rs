@@ -7,7 +7,7 @@ use datalab_core::{
 };
 
 use crate::{
-    desk::{Desk, configuration},
+    desk::Desk,
     source::{Place, Source, TokenSource},
 };
 
@@ -62,7 +62,7 @@ pub(crate) async fn ensure(place: &Place, source: &Source, desk: &Desk<'_>) -> R
             }
         }
     }
-    KnownIssuers::update(&configuration(desk.world)?, desk.world, |known| {
+    KnownIssuers::update(&KnownIssuers::folder(desk.world)?, desk.world, |known| {
         let entry = known.entry(&login.issuer, &login.client_id);
         entry.add_server(sts_url);
         if let Some(file) = source.issuer_ca.as_ref().or(source.ca_file.as_ref()) {
