@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    bearer::absolute,
     desk::Desk,
     forms::{self, Form, Naming},
-    issue::{self, Ready, Terms, in_words},
-    source::{Source, TokenSource},
+    issue::{self, Ready, Terms},
+    source::{Source, TokenSource, absolute},
+    span::in_words,
     warm,
 };
 

@@ -21,6 +21,7 @@ mod profiles;
 mod role;
 mod serve;
 mod source;
+mod span;
 mod static_keys;
 mod status;
 mod store;

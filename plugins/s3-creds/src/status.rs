@@ -11,7 +11,8 @@ use crate::{
     cache::{Entry, Shelf},
     desk::Desk,
     get::whole_seconds,
-    issue::{MARGIN, in_words},
+    issue::MARGIN,
+    span::in_words,
 };
 
 /// All keys that are kept.

@@ -68,7 +68,7 @@ pub(crate) async fn ensure(place: &Place, source: &Source, desk: &Desk<'_>) -> R
         if let Some(file) = source.issuer_ca.as_ref().or(source.ca_file.as_ref()) {
             entry
                 .certificate_authority
-                .get_or_insert_with(|| crate::bearer::absolute(file));
+                .get_or_insert_with(|| crate::source::absolute(file));
         }
         if place.platform.is_some() {
             entry.platform.clone_from(&place.platform);

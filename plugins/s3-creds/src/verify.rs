@@ -6,8 +6,9 @@ use serde::Serialize;
 use crate::{
     cause,
     desk::Desk,
-    issue::{self, Terms, in_words},
+    issue::{self, Terms},
     source::Source,
+    span::in_words,
     store::{self, Question},
 };
 

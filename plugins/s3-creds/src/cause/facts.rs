@@ -2,7 +2,7 @@ use datalab_core::oidc::Claims;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Scene;
-use crate::{issue::in_words, sts::Refusal};
+use crate::{span::in_words, sts::Refusal};
 
 /// Two clocks that differ by more make tokens look old, or not yet good.
 const TOLERATED: SignedDuration = SignedDuration::from_secs(30);

@@ -1,7 +1,7 @@
 use datalab_core::report::{Failure, Kind};
 
 use super::{Facts, Scene};
-use crate::{issue::in_words, issued::Server, source::TokenKind, sts::Refusal};
+use crate::{issued::Server, source::TokenKind, span::in_words, sts::Refusal};
 
 /// Where Keycloak's administrators add to what a client's tokens say.
 const MAPPERS: &str =

@@ -6,7 +6,7 @@ use datalab_core::{
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::{desk::Desk, issue::in_words, source::Source};
+use crate::{desk::Desk, source::Source, span::in_words};
 
 /// Servers differ in how much they allow; MinIO allows nothing.
 const TOLERATED: SignedDuration = SignedDuration::from_secs(5);

@@ -16,8 +16,9 @@ use crate::{
     cache::CacheKind,
     cause,
     desk::Desk,
-    issue::{self, Terms, in_words},
+    issue::{self, Terms},
     source::{Place, Source, TokenKind, TokenSource},
+    span::in_words,
     store::{self, Question},
     trust,
 };

@@ -13,12 +13,11 @@ use serde_json::json;
 
 pub(crate) use self::endpoint::Endpoint;
 use crate::{
-    bearer::absolute,
     desk::Desk,
     forms::{Naming, Variables},
     get,
     issue::{self, Terms},
-    source::Source,
+    source::{Source, absolute},
 };
 
 /// What is asked for.

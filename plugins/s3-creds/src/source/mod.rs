@@ -11,7 +11,7 @@ pub(crate) use self::{
     duration::{Duration, attempts},
     place::{Place, places},
 };
-use crate::{bearer::absolute, issued::Server, policy::Extent};
+use crate::{issued::Server, policy::Extent};
 
 /// What the user says of store, login and keys.
 #[derive(Clone, Debug, Default)]
@@ -163,4 +163,9 @@ impl Source {
         }
         Some(words)
     }
+}
+
+/// A path that is the same file from whatever folder.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -1,254 +1,47 @@
-//! Keys for a store: those at hand, or new ones. Every verb that hands keys out goes through here.
-
 use datalab_core::{
-    oidc::Identity,
-    report::{Failure, Kind},
-    store::KeyPlace,
+    report::{Failure, Kind, printable},
+    store::{KeyPlace, Sealer},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
+use super::{MARGIN, Ready, Terms, issued};
 use crate::{
-    bearer::{Bearer, Binding, HowToLogIn},
-    cache::{CacheKind, Entry, Facts, Key, Shelf},
+    bearer::{Bearer, Binding},
+    cache::{CacheKind, Entry, Facts, Key, Shelf, Slot},
     cause,
     desk::Desk,
-    issued::{Credentials, Issued, Origin, Server},
-    policy,
-    role::{self, Offer},
-    source::{self, Duration, Place, Source, places},
-    static_keys,
+    issued::{Credentials, Origin},
+    role::Offer,
+    source::{self, Duration, Place, Source},
+    span::in_words,
     sts::{self, Granted, StsError},
-    trust,
 };
 
-/// SDKs ask again at every request when less is left: botocore does from 15 minutes on.
-pub(crate) const MARGIN: SignedDuration = SignedDuration::from_mins(15);
-
-/// How keys are handed out.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms {
-    pub(crate) cache: CacheKind,
-    /// How much of their life keys have left at least, if the server can give such.
-    pub(crate) margin: SignedDuration,
-    pub(crate) how: HowToLogIn,
-    /// Whether those at hand are not good enough.
-    pub(crate) anew: bool,
-}
-
-/// Keys that can be handed out.
-#[derive(Debug)]
-pub(crate) struct Ready {
-    pub(crate) issued: Issued,
-    /// The platform's name for the role.
-    pub(crate) profile: Option<String>,
-    /// Until when they can be handed out again, by this machine's clock; `None` for keys without end.
-    pub(crate) fresh_until: Option<Timestamp>,
-    /// Until when they hold, by this machine's clock.
-    pub(crate) expires: Option<Timestamp>,
-    /// The login that they are of, and which of its tokens was at hand; `None` without a login.
-    pub(crate) login: Option<(Identity, String)>,
-    /// What a person ought to know.
-    pub(crate) notes: Vec<String>,
-}
-
-/// A role at a store.
-#[derive(Clone, Debug)]
-pub(crate) struct Candidate {
-    pub(crate) place: Place,
-    pub(crate) offer: Offer,
-}
-
-/// Keys for the store that is meant.
-pub(crate) async fn issue(
-    source: &Source,
-    terms: &Terms,
-    desk: &Desk<'_>,
-) -> Result<Ready, Failure> {
-    let began = desk.world.now();
-    let candidates = candidates(source, terms.how, desk).await?;
-    let Candidate { place, offer } = choose(candidates, source, desk)?;
-    let Some(sts_url) = place.sts_url.clone() else {
-        return static_keys(&place, source, desk);
-    };
-    trust::ensure(&place, source, desk).await?;
-    let bearer = Bearer::choose(source, place.login.as_ref(), terms.how, desk)?;
-    let policy = session_policy(source)?;
-    let mut claims = bearer.claims().await?;
-    // Once more when somebody else has logged in meanwhile.
-    for _ in 0..2 {
-        let exchange = Exchange {
-            place: &place,
-            offer: &offer,
-            sts_url: &sts_url,
-            policy: policy.as_deref(),
-            bearer: &bearer,
-            bound: bearer.binding(&claims)?,
-            session_name: session_name(source, &offer, claims.username())?,
-            source,
-            terms,
-            desk,
-            began,
-        };
-        match exchange.ready().await? {
-            Outcome::Ready(ready) => return Ok(*ready),
-            Outcome::SomebodyElse => claims = bearer.claims().await?,
-        }
-    }
-    Err(Failure::new(
-        Kind::Conflict,
-        "logins change faster than keys can be asked for",
-    )
-    .state("no keys were given"))
-}
-
-/// All roles at all stores that may be meant, as the user may have them.
-pub(crate) async fn candidates(
-    source: &Source,
-    how: HowToLogIn,
-    desk: &Desk<'_>,
-) -> Result<Vec<Candidate>, Failure> {
-    let mut candidates = Vec::new();
-    for place in places(source, desk).await? {
-        let claims = match role::need_claims(&place.roles) {
-            false => None,
-            true => {
-                trust::ensure(&place, source, desk).await?;
-                let bearer = Bearer::choose(source, place.login.as_ref(), how, desk)?;
-                Some(bearer.claims().await?)
-            }
-        };
-        for offer in role::offers(&place.roles, claims.as_ref())? {
-            let place = place.clone();
-            candidates.push(Candidate { place, offer });
-        }
-    }
-    Ok(candidates)
-}
-
-/// The one that is meant.
-pub(crate) fn choose(
-    mut candidates: Vec<Candidate>,
-    source: &Source,
-    desk: &Desk<'_>,
-) -> Result<Candidate, Failure> {
-    const UNTOUCHED: &str = "nothing was asked for";
-    let names = |candidates: &[Candidate]| {
-        let names = candidates
-            .iter()
-            .filter_map(|candidate| candidate.offer.profile.clone());
-        names.collect::<Vec<_>>()
-    };
-    if let (Some(profile), None) = (&source.profile, &source.role_arn) {
-        let known = names(&candidates);
-        candidates.retain(|candidate| candidate.offer.profile.as_ref() == Some(profile));
-        if candidates.is_empty() {
-            let failure = Failure::new(
-                Kind::NotFound,
-                format!("the platform has no profile {profile} for you"),
-            );
-            let failure = match known.is_empty() {
-                true => failure.detail("it names no profiles at all"),
-                false => failure.detail(format!("it has {}", known.join(", "))),
-            };
-            return Err(failure
-                .state(UNTOUCHED)
-                .next(format!("{} profiles", desk.name)));
-        }
-    }
-    let several = || {
-        let failure = Failure::new(Kind::NotFound, "several profiles could be meant");
-        failure.state(UNTOUCHED)
-    };
-    match candidates.len() {
-        1 => Ok(candidates.swap_remove(0)),
-        0 => Err(Failure::new(
-            Kind::Refused,
-            "the platform has no role for you: none of your token's claims fits",
-        )
-        .state(UNTOUCHED)
-        .next(format!("{} whoami", desk.name))),
-        _ if source.profile.is_some() => Err(several().detail(
-            "two stores of the platform have a profile of that name: --endpoint URL says which",
-        )),
-        _ => Err(names(&candidates)
-            .iter()
-            .fold(several(), |failure, name| failure.detail(name.clone()))
-            .next("the same command with --profile NAME")),
-    }
-}
-
-fn session_name(source: &Source, offer: &Offer, username: &str) -> Result<String, Failure> {
-    if let Some(name) = &source.session_name {
-        role::check_session_name(name)?;
-        return Ok(name.clone());
-    }
-    let name = offer
-        .session_name
-        .as_deref()
-        .filter(|name| !name.is_empty());
-    Ok(role::session_name(name.unwrap_or(username)))
-}
-
-/// The policy that narrows what the keys may, if they are to be narrowed.
-fn session_policy(source: &Source) -> Result<Option<String>, Failure> {
-    match &source.policy {
-        Some(file) => policy::read(&datalab_core::world::read_text(file)?).map(Some),
-        None => source.extent.policy(),
-    }
-}
-
-fn static_keys(place: &Place, source: &Source, desk: &Desk<'_>) -> Result<Ready, Failure> {
-    let credentials = static_keys::read(source.keys.as_deref(), desk)?;
-    Ok(Ready {
-        issued: issued(place, Server::Static, credentials, None, source),
-        profile: source.profile.clone(),
-        fresh_until: None,
-        expires: None,
-        login: None,
-        notes: Vec::new(),
-    })
-}
-
-fn issued(
-    place: &Place,
-    server: Server,
-    credentials: Credentials,
-    origin: Option<Origin>,
-    source: &Source,
-) -> Issued {
-    Issued {
-        credentials,
-        store: place.store.clone(),
-        server,
-        origin,
-        bucket: source.extent.bucket.clone(),
-        prefix: source.extent.prefix.clone(),
-    }
-}
-
-enum Outcome {
+/// What came of it.
+pub(super) enum Outcome {
     Ready(Box<Ready>),
     /// Another user has logged in while the token was fetched.
     SomebodyElse,
 }
 
 /// One question to a token service, with all that is known about who asks.
-struct Exchange<'a> {
-    place: &'a Place,
-    offer: &'a Offer,
-    sts_url: &'a str,
-    policy: Option<&'a str>,
-    bearer: &'a Bearer<'a>,
-    bound: Binding,
-    session_name: String,
-    source: &'a Source,
-    terms: &'a Terms,
-    desk: &'a Desk<'a>,
-    began: Timestamp,
+pub(super) struct Exchange<'a> {
+    pub(super) place: &'a Place,
+    pub(super) offer: &'a Offer,
+    pub(super) sts_url: &'a str,
+    pub(super) policy: Option<&'a str>,
+    pub(super) bearer: &'a Bearer<'a>,
+    pub(super) bound: Binding,
+    pub(super) session_name: String,
+    pub(super) source: &'a Source,
+    pub(super) terms: &'a Terms,
+    pub(super) desk: &'a Desk<'a>,
+    pub(super) began: Timestamp,
 }
 
 impl Exchange<'_> {
-    async fn ready(self) -> Result<Outcome, Failure> {
+    /// Keys that are kept, or new ones.
+    pub(super) async fn ready(self) -> Result<Outcome, Failure> {
         let key = self.key();
         let shelf = match self.terms.cache {
             CacheKind::None => None,
@@ -275,6 +68,7 @@ impl Exchange<'_> {
         if let Some(entry) = at_hand.as_ref().filter(|entry| self.is_good(entry)) {
             return self.kept(entry, &shelf);
         }
+        let sealer = self.sealer(&shelf).await?;
         let granted = match self.granted(at_hand.as_ref()).await {
             Ok(Some(granted)) => granted,
             Ok(None) => return Ok(Outcome::SomebodyElse),
@@ -283,7 +77,7 @@ impl Exchange<'_> {
                     self.desk.world.streams().talk(&format!(
                         "warning: the keys could not be renewed, and hold until {}: {}",
                         entry.expires,
-                        datalab_core::report::printable(failure.problem())
+                        printable(failure.problem())
                     ));
                     return self.kept(&entry, &shelf);
                 }
@@ -292,21 +86,23 @@ impl Exchange<'_> {
             }
         };
         let (granted, seconds) = granted;
-        let sealer = match self.terms.cache {
-            CacheKind::Keyring => {
-                let sealer = shelf.sealer().await?;
-                if sealer.place() == KeyPlace::File {
-                    return Err(Failure::new(Kind::Failed, "there is no keyring here")
-                        .state("the keys were given, and are not kept")
-                        .next("the same command with --no-cache"));
-                }
-                Some(sealer)
-            }
-            _ => None,
-        };
         let entry = self.entry(&granted, seconds, key, sealer.as_ref())?;
         self.put_away(&entry, &slot);
         Ok(self.handed_out(&entry, granted.credentials, false))
+    }
+
+    /// What seals new keys, if they are to be sealed.
+    async fn sealer(&self, shelf: &Shelf<'_>) -> Result<Option<Sealer>, Failure> {
+        if self.terms.cache != CacheKind::Keyring {
+            return Ok(None);
+        }
+        let sealer = shelf.sealer().await?;
+        match sealer.place() {
+            KeyPlace::Keyring => Ok(Some(sealer)),
+            KeyPlace::File => Err(Failure::new(Kind::Failed, "there is no keyring here")
+                .state("no keys were asked for")
+                .next("the same command with --no-cache")),
+        }
     }
 
     fn key(&self) -> Key {
@@ -404,7 +200,7 @@ impl Exchange<'_> {
         granted: &Granted,
         asked_seconds: u64,
         key: Key,
-        sealer: Option<&datalab_core::store::Sealer>,
+        sealer: Option<&Sealer>,
     ) -> Result<Entry, Failure> {
         let expiration = granted.credentials.expiration.unwrap_or(granted.received);
         let facts = Facts {
@@ -426,12 +222,12 @@ impl Exchange<'_> {
     }
 
     /// Keeps keys where a logout finds them, if that is possible; without that they are had again.
-    fn put_away(&self, entry: &Entry, slot: &crate::cache::Slot<'_>) {
+    fn put_away(&self, entry: &Entry, slot: &Slot<'_>) {
         let written = slot.fill(entry);
         if let Err(failure) = written {
             self.desk.world.streams().talk(&format!(
                 "warning: the keys are not kept for the next call: {}",
-                datalab_core::report::printable(failure.problem())
+                printable(failure.problem())
             ));
             return;
         }
@@ -498,15 +294,5 @@ impl Exchange<'_> {
             ));
         }
         notes
-    }
-}
-
-/// A span as people say it.
-pub(crate) fn in_words(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", (seconds + 30) / 60),
-        7200..172_800 => format!("{} h", (seconds + 1800) / 3600),
-        _ => format!("{} d", (seconds + 43_200) / 86_400),
     }
 }
