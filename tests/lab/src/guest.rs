@@ -70,10 +70,13 @@ impl<'a> Guests<'a> {
         }
     }
 
-    /// Shows them, and nobody else, a file in the place of one that the machine has.
-    pub(crate) fn showing(mut self, file: PathBuf, at: &'static str) -> Self {
-        self.shown.push((file, at));
-        self
+    /// Shows them, and nobody else, a copy of a file in the place of one that the machine has: what else
+    /// writes there, such as what keeps a machine's authorities, does not write into the file.
+    pub(crate) fn showing(mut self, file: &Path, at: &'static str) -> Result<Self, Error> {
+        let copy = self.home.join(format!("shown-{}", self.shown.len()));
+        fs::copy(file, &copy).map_err(fail("copy", file))?;
+        self.shown.push((copy, at));
+        Ok(self)
     }
 
     /// A program that is run to its end.

@@ -2,6 +2,7 @@
 //! signature, and the clients of S3 that people use.
 
 mod counter;
+mod forms;
 mod refused;
 mod refused_as_aws;
 mod scene;

@@ -163,10 +163,11 @@ pub(crate) fn program<'a>(laptop: &Laptop, line: impl IntoIterator<Item = &'a st
         .env("SSL_CERT_FILE", &authorities)
 }
 
-/// What a script of bash does there, with `words` as its arguments; it ends at the first failure.
+/// What a script of bash does in her home, with `words` as its arguments; it ends at the first failure.
 #[track_caller]
 pub(crate) fn script(laptop: &Laptop, script: &str, words: &[&str]) -> Output {
-    let line = ["bash", "-ec", script, "bash"];
+    let script = format!("cd; {script}");
+    let line = ["bash", "-ec", &script, "bash"];
     program(laptop, line.iter().chain(words).copied()).run()
 }
 

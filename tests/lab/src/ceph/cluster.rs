@@ -47,7 +47,7 @@ impl<'a> Cluster<'a> {
         });
         // The gateway knows no other place to look for whom to trust.
         let guests = Guests::new(lab, &directory)
-            .showing(lab.certificate_authority(), packages::AUTHORITIES);
+            .showing(&lab.certificate_authority(), packages::AUTHORITIES)?;
         let cluster = Self { guests, directory };
         let file = cluster.configuration();
         fs::write(&file, configuration).map_err(fail("write", &file))?;

@@ -107,8 +107,8 @@ fn spawn(
     let names = format!("127.0.0.1 localhost\n{PUBLIC_ADDRESS} {PUBLIC_NAME}\n");
     fs::write(&hosts, names).map_err(fail("write", &hosts))?;
     let guests = Guests::new(lab, &directory)
-        .showing(lab.certificate_authority(), packages::AUTHORITIES)
-        .showing(hosts, "/etc/hosts");
+        .showing(&lab.certificate_authority(), packages::AUTHORITIES)?
+        .showing(&hosts, "/etc/hosts")?;
     let socket = directory.join("iam.sock");
     let line = |command: &mut Command, port: u16| {
         let (key, secret) = ADMINISTRATOR;
