@@ -2,7 +2,7 @@ use datalab_core::oidc::Claims;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Scene;
-use crate::{span::in_words, sts::Refusal};
+use crate::{source::TokenKind, span::in_words, sts::Refusal};
 
 /// Two clocks that differ by more make tokens look old, or not yet good.
 const TOLERATED: SignedDuration = SignedDuration::from_secs(30);
@@ -15,7 +15,7 @@ pub(super) struct Facts {
     pub(super) server_now: Timestamp,
     /// How far the server's clock is ahead.
     pub(super) skew: SignedDuration,
-    kind: &'static str,
+    token: &'static str,
 }
 
 impl Facts {
@@ -24,7 +24,11 @@ impl Facts {
             claims: Claims::unchecked(scene.token.expose()),
             server_now: scene.now + refusal.skew,
             skew: refusal.skew,
-            kind: scene.token_kind.name(),
+            token: match scene.token_kind {
+                None => "the token",
+                Some(TokenKind::Access) => "the access token",
+                Some(TokenKind::Id) => "the ID token",
+            },
         }
     }
 
@@ -43,8 +47,8 @@ impl Facts {
             None => String::new(),
         };
         format!(
-            "the {} token is {}'s, from {}, for {audience}{party}",
-            self.kind,
+            "{} is {}'s, from {}, for {audience}{party}",
+            self.token,
             claims.username(),
             claims.issuer(),
         )

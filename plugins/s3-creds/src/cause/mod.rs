@@ -11,7 +11,7 @@ mod transport;
 use datalab_core::{
     cli::DisplayName,
     onyxia,
-    report::{Failure, Kind},
+    report::{Failure, Kind, quoted_if_needed},
     words::Secret,
 };
 use jiff::Timestamp;
@@ -30,7 +30,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) sts_url: &'a str,
     pub(crate) store_url: &'a str,
     pub(crate) token: &'a Secret<String>,
-    pub(crate) token_kind: TokenKind,
+    /// Which of the login's tokens it is; `None` for one that was brought.
+    pub(crate) token_kind: Option<TokenKind>,
     pub(crate) login: Option<&'a onyxia::Login>,
     pub(crate) role_arn: Option<&'a str>,
     pub(crate) seconds: u64,
@@ -40,6 +41,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) name: &'a DisplayName,
     /// How oidc-login is spelled.
     pub(crate) oidc_login: &'a str,
+    /// The flags that say the same; `None` for what was there only once.
+    pub(crate) flags: Option<&'a [String]>,
 }
 
 /// What was not done, whatever the cause.
@@ -83,12 +86,17 @@ impl Scene<'_> {
         failure.detail(facts.token()).next(self.doctor())
     }
 
+    /// The command that looks at everything there is to look at.
     fn doctor(&self) -> String {
-        let place = match self.login {
-            Some(_) => String::new(),
-            None => format!(" --endpoint {}", self.store_url),
-        };
-        format!("{} doctor{place}", self.name)
+        match self.flags {
+            None => format!("{} doctor, with the same flags and a token", self.name),
+            Some(flags) => {
+                let flags = flags
+                    .iter()
+                    .map(|flag| format!(" {}", quoted_if_needed(flag)));
+                format!("{} doctor{}", self.name, flags.collect::<String>())
+            }
+        }
     }
 }
 

@@ -210,7 +210,7 @@ impl Scene<'_> {
                 )
                 .detail(refusal.to_string())
                 .detail("MinIO wants one even where azp fits")
-                .detail(self.audience_mapper())
+                .detail(self.audience_mapper(facts))
                 .next(self.doctor()),
             );
         }
@@ -226,19 +226,19 @@ impl Scene<'_> {
             .detail(refusal.to_string())
             .detail(facts.token())
             .detail("it wants the client id that it was configured with in aud, some in azp")
-            .detail(self.audience_mapper());
+            .detail(self.audience_mapper(facts));
         let failure = match self.token_kind {
-            TokenKind::Access => failure.detail(format!(
-                "the ID token is for {}: --token-kind id passes where the server knows that client",
+            Some(TokenKind::Access) => failure.detail(format!(
+                "the login's ID token is for {}: --token-kind id passes where the server knows that client",
                 self.client_id().unwrap_or("the client that logs in")
             )),
-            TokenKind::Id => failure,
+            _ => failure,
         };
         Some(failure.next(self.doctor()))
     }
 
-    fn audience_mapper(&self) -> String {
-        let client = self.client_id().unwrap_or("CLIENT");
+    fn audience_mapper(&self, facts: &Facts) -> String {
+        let client = self.client_of(facts);
         format!(
             "{}: Audience, Included Custom Audience = the server's client id, Add to access token (and to ID token)",
             MAPPERS.replace("CLIENT", client)
@@ -249,7 +249,7 @@ impl Scene<'_> {
     pub(super) fn policy_claim(&self, facts: &Facts, refusal: &Refusal) -> Option<Failure> {
         let message = refusal.message.as_deref().unwrap_or_default();
         let lower = message.to_lowercase();
-        let client = self.client_id().unwrap_or("CLIENT");
+        let client = self.client_of(facts);
         if lower.contains("none of the given policies") {
             let policies = ["policy", "policies", "groups"]
                 .into_iter()
@@ -352,6 +352,12 @@ impl Scene<'_> {
 
     fn issuer(&self) -> &str {
         self.login.map_or("ISSUER", |login| login.issuer.as_str())
+    }
+
+    /// The client that the token was issued to, whose mappers decide what it says.
+    fn client_of<'f>(&'f self, facts: &'f Facts) -> &'f str {
+        let party = facts.text("azp").or_else(|| self.client_id());
+        party.unwrap_or("CLIENT")
     }
 
     fn client_id(&self) -> Option<&str> {

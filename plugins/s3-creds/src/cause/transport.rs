@@ -29,6 +29,11 @@ impl Scene<'_> {
             http::Error::TooLong { .. } => failure
                 .with_kind(Kind::Usage)
                 .next("the same command with --sts-endpoint URL"),
+            // What rustls says of an answer that is no TLS.
+            http::Error::Unreachable { reason, .. } if reason.contains("InvalidContentType") => failure
+                .with_kind(Kind::Usage)
+                .detail("the port does not speak TLS")
+                .next("the same command with http://, if that is safe there, or another port"),
             http::Error::Broken { .. } if self.sts_url.starts_with("http://") => failure
                 .detail("the port may speak TLS: https:// instead of http://")
                 .next("the same command in a minute"),

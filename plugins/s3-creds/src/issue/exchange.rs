@@ -158,6 +158,7 @@ impl Exchange<'_> {
             return Ok(None);
         }
         let client = self.desk.http(self.source, self.sts_url)?;
+        let flags = self.source.words();
         let worked = at_hand.map(|entry| entry.asked_seconds);
         let attempts = source::attempts(self.source.duration, self.place.seconds, worked);
         let mut attempts = attempts.into_iter().peekable();
@@ -179,7 +180,7 @@ impl Exchange<'_> {
                         sts_url: self.sts_url,
                         store_url: &self.place.store.url,
                         token: &token,
-                        token_kind: self.source.token_kind,
+                        token_kind: self.bearer.session().map(|_| self.source.token_kind),
                         login: self.place.login.as_ref(),
                         role_arn: self.offer.arn.as_deref(),
                         seconds,
@@ -187,6 +188,7 @@ impl Exchange<'_> {
                         now: self.desk.world.now(),
                         name: self.desk.name,
                         oidc_login: &self.desk.oidc_login(),
+                        flags: flags.as_deref(),
                     };
                     return Err(scene.explain(&error));
                 }

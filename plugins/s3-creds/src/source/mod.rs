@@ -90,9 +90,14 @@ impl TokenKind {
 }
 
 impl Source {
-    /// Whether the same words always mean the same keys, whatever else changes.
+    /// Whether the same words always mean the same keys, whatever files hold by then, and from
+    /// whatever folder.
     pub(crate) fn is_settled(&self) -> bool {
-        self.token == TokenSource::Session && self.policy.is_none() && self.keys.is_none()
+        let files = [&self.ca_file, &self.issuer_ca];
+        self.token == TokenSource::Session
+            && self.policy.is_none()
+            && self.keys.is_none()
+            && files.into_iter().flatten().all(|file| file.is_absolute())
     }
 
     /// Flags that say the same, from whatever folder, and without the environment that is there now;
