@@ -5,5 +5,6 @@ mod counter;
 mod forms;
 mod refused;
 mod refused_as_aws;
+mod renewal;
 mod scene;
 mod story;

@@ -1,0 +1,102 @@
+//! A job that outlives its keys: a real server gives none for less than a quarter of an hour, so they are
+//! made to look older than they are.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use datalab_journeys::logins::Laptop;
+use datalab_lab::tenant::Stage;
+use serde_json::Value;
+
+use crate::scene::{Scene, program, script};
+
+/// What is asked for, a quarter of an hour, is renewed when a quarter of that is left.
+const SECONDS_UNTIL_RENEWED: u32 = 675;
+
+/// How long from the start of the job: enough to begin with the old keys on a busy machine.
+const SECONDS_LEFT: u32 = 12;
+
+/// Writes until keys with another name are used, and some more; says with how many it wrote what.
+const JOB: &str = r#"
+import re, sys, time, boto3
+s3, bucket, used, number, more = boto3.client("s3"), sys.argv[1], [], 0, 5
+def look(request, **_):
+    [(name)] = re.findall(r"Credential=(\w+)/", str(request.headers["Authorization"]))
+    if name not in used:
+        used.append(name)
+s3.meta.events.register("before-send.s3", look)
+deadline = time.monotonic() + 120
+while more and time.monotonic() < deadline:
+    s3.put_object(Bucket=bucket, Key=f"job/{number}", Body=b"x")
+    number, more = number + 1, more - (len(used) > 1)
+    time.sleep(0.2)
+there = s3.list_objects_v2(Bucket=bucket, Prefix="job/")["KeyCount"]
+print(used[0], used[-1], len(used), "all" if there == number else "some")
+"#;
+
+#[test]
+fn keys_are_renewed_while_a_job_runs() {
+    let Some(stage) = Stage::required_lab("keys are renewed while a job runs") else {
+        return;
+    };
+    let scene = Scene::new(&stage);
+    let alice = scene.user("alice");
+    scene.bucket(&alice);
+    let platform = scene.platform(None);
+    let laptop = scene.laptop(&alice, &platform);
+    let first = name_of_keys(&laptop);
+    // As long as they are young, everybody gets the same.
+    assert_eq!(name_of_keys(&laptop), first);
+    age(laptop.home(), SECONDS_UNTIL_RENEWED - SECONDS_LEFT);
+
+    let exec = "kubectl datalab s3-creds exec --renew --duration 15m -- python -c";
+    let line = exec.split(' ').chain([JOB, &alice]);
+    let said = program(&laptop, line).run().ok();
+    let words: Vec<&str> = said.split_whitespace().collect();
+    assert_eq!(words.len(), 4, "{said}");
+    let (before, after) = (words[0], words[1]);
+    assert_eq!((before, &words[2..]), (first.as_str(), &["2", "all"][..]));
+    // Both were real: the store took each, and the next call gets the newer ones.
+    assert_ne!(before, after);
+    assert_eq!(name_of_keys(&laptop), after);
+    assert_eq!(laptop.typed(), 1);
+}
+
+#[track_caller]
+fn name_of_keys(laptop: &Laptop) -> String {
+    let get = "kubectl datalab s3-creds get -o json --duration 15m";
+    let said = script(laptop, get, &[]).ok();
+    let keys: Value = serde_json::from_str(&said).expect("because JSON was asked for");
+    keys["accessKeyId"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Lets the only keys that are kept in a home look as old as this.
+#[track_caller]
+fn age(home: &Path, seconds: u32) {
+    let folder = home.join(".cache/kubectl-datalab/s3-creds");
+    let entries = fs::read_dir(&folder).expect("because keys are kept");
+    let kept: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path().join("keys.json")))
+        .filter(|file| file.exists())
+        .collect();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    let file = &kept[0];
+    let text = fs::read(file).expect("because it was found");
+    let mut keys: Value = serde_json::from_slice(&text).expect("because keys are kept as JSON");
+    for name in ["obtained", "expires", "expiration"] {
+        let time = keys[name].as_str().unwrap_or_default();
+        let earlier = Command::new("date")
+            .args(["--utc", "+%Y-%m-%dT%H:%M:%S.%NZ", "--date"])
+            .arg(format!("{time} - {seconds} seconds"))
+            .output();
+        let earlier = earlier
+            .expect("because date is a part of every system")
+            .stdout;
+        keys[name] = String::from_utf8_lossy(&earlier).trim().into();
+    }
+    fs::write(file, keys.to_string()).expect("because the home is ours");
+    // Answers that were made ready from them do not know.
+    let replies = home.join("run/kubectl-datalab/s3-creds/replies");
+    fs::remove_dir_all(replies).expect("because the same was asked twice");
+}
