@@ -83,7 +83,34 @@ pub(crate) fn read(text: &str) -> Result<String, Failure> {
         Failure::new(Kind::Usage, format!("the policy is not JSON: {error}"))
             .state("nothing was asked for")
     })?;
+    check_shape(&policy).map_err(|problem| {
+        Failure::new(Kind::Usage, format!("the policy cannot be one: {problem}"))
+            .state("nothing was asked for")
+    })?;
     checked(&policy)
+}
+
+/// What every server refuses, in words of its own, or none.
+fn check_shape(policy: &Value) -> Result<(), String> {
+    let statements = match &policy["Statement"] {
+        Value::Array(statements) if !statements.is_empty() => statements.as_slice(),
+        one @ Value::Object(_) => std::slice::from_ref(one),
+        _ => return Err("it has no Statement".to_owned()),
+    };
+    for statement in statements {
+        match statement["Effect"].as_str() {
+            Some("Allow" | "Deny") => {}
+            _ => return Err("each Statement has an Effect, Allow or Deny".to_owned()),
+        }
+        let has = |names: [&str; 2]| names.iter().any(|name| !statement[*name].is_null());
+        if !has(["Action", "NotAction"]) {
+            return Err("each Statement has an Action".to_owned());
+        }
+        if !has(["Resource", "NotResource"]) {
+            return Err("each Statement has a Resource".to_owned());
+        }
+    }
+    Ok(())
 }
 
 /// Without a blank: Ceph before Quincy stumbles over some, and the limit counts them.
@@ -129,6 +156,22 @@ mod tests {
         assert_eq!(contents["Resource"][0], "arn:aws:s3:::alice/in/*");
         assert_eq!(contents["Action"], json!(["s3:GetObject"]));
         assert!(!text.contains("Put") && !text.contains(' '));
+    }
+
+    #[test]
+    fn what_every_server_refuses_is_not_sent() {
+        for wrong in [
+            "{",
+            "{}",
+            r#"{"Statement": []}"#,
+            r#"{"Statement": [{"Effect": "Maybe", "Action": "s3:*", "Resource": "*"}]}"#,
+            r#"{"Statement": [{"Effect": "Allow", "Resource": "*"}]}"#,
+            r#"{"Statement": [{"Effect": "Deny", "Action": "s3:*"}]}"#,
+        ] {
+            assert_eq!(read(wrong).unwrap_err().kind(), Kind::Usage, "{wrong}");
+        }
+        let one = r#"{"Statement": {"Effect": "Deny", "NotAction": "s3:Get*", "Resource": "*"}}"#;
+        assert_eq!(read(one).unwrap(), one.replace(' ', ""));
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //! - between a program and it: [`proxy`] (counts, stops, answers in its place)
 //! - instead of a real one, which cannot be told to misbehave: [`identity_provider`], [`object_storage`]
 //!   (their sockets, journals and faults: [`loopback`])
-//! - for tests that need any of this: [`skip`]
+//! - for tests that need any of this: [`skip`]; for those of disks: [`private_mounts`]
 //!
 //! | variable | what it holds |
 //! |---|---|
@@ -56,6 +56,7 @@ mod packages;
 mod part;
 mod pki;
 pub mod policy;
+pub mod private_mounts;
 mod process;
 mod progress;
 pub mod proxy;

@@ -1,78 +1,10 @@
 //! A disk that is full, a home that cannot be written, no home at all.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
 
-use nix::unistd::Uid;
+use datalab_lab::private_mounts::PrivateMounts;
 
-use crate::call::Call;
 use crate::desk::Desk;
-
-/// A mount namespace of its own, which ends with it.
-struct Mounts {
-    child: Child,
-}
-
-impl Mounts {
-    /// With what this script mounts; `None` where that is not allowed.
-    fn new(test: &str, script: &str) -> Option<Self> {
-        if !Uid::effective().is_root() {
-            datalab_lab::skip(test, "root");
-            return None;
-        }
-        let script = format!("set -e; {script}\necho ready; exec cat");
-        let mut child = Command::new("unshare")
-            .args([
-                "--mount",
-                "--propagation",
-                "private",
-                "--kill-child",
-                "sh",
-                "-c",
-                &script,
-            ])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let stdout = child.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n");
-        Some(Self { child })
-    }
-
-    /// This call, in there.
-    fn inside<'a>(&self, call: Call<'a>) -> Call<'a> {
-        call.after(self.enter())
-    }
-
-    fn run(&self, script: &str) {
-        let enter = self.enter();
-        let mut command = Command::new(&enter[0]);
-        let status = command
-            .args(&enter[1..])
-            .args(["sh", "-c", script])
-            .status();
-        assert!(status.unwrap().success(), "{script}");
-    }
-
-    fn enter(&self) -> Vec<String> {
-        let pid = self.child.id().to_string();
-        ["nsenter", "--mount", "--wd=/", "--target", &pid, "--"]
-            .map(str::to_owned)
-            .to_vec()
-    }
-}
-
-impl Drop for Mounts {
-    fn drop(&mut self) {
-        // Its stdin ends, and cat with it.
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
-}
 
 /// A file system of 64 kB for the state.
 fn small(desk: &Desk) -> String {
@@ -89,13 +21,18 @@ fn fill(desk: &Desk) -> String {
 fn a_full_disk_is_known_before_the_refresh_and_costs_nothing() {
     let test = "a_full_disk_is_known_before_the_refresh_and_costs_nothing";
     let desk = Desk::new();
-    let Some(mounts) = Mounts::new(test, &small(&desk)) else {
+    let Some(mounts) = PrivateMounts::new(test, &small(&desk)) else {
         return;
     };
-    let token = mounts.inside(desk.get_token()).run().token();
+    let token = desk.get_token().after(mounts.enter()).run().token();
     mounts.run(&fill(&desk));
     desk.provider.forget_requests();
-    let refresh = || mounts.inside(desk.verb("refresh").words(["--now"])).run();
+    let refresh = || {
+        desk.verb("refresh")
+            .words(["--now"])
+            .after(mounts.enter())
+            .run()
+    };
     let output = refresh();
     output.failed(1);
     desk.keep("full-disk-at-refresh", &output);
@@ -104,7 +41,7 @@ fn a_full_disk_is_known_before_the_refresh_and_costs_nothing() {
         0,
         "the token was not used up"
     );
-    assert_eq!(mounts.inside(desk.get_token()).run().token(), token);
+    assert_eq!(desk.get_token().after(mounts.enter()).run().token(), token);
     mounts.run(&format!("rm {}", desk.path("state/fill").display()));
     let output = refresh();
     assert_eq!(output.code, 0, "{output}");
@@ -116,10 +53,10 @@ fn a_full_disk_at_login_is_named_before_a_browser_is_opened() {
     let test = "a_full_disk_at_login_is_named_before_a_browser_is_opened";
     let desk = Desk::new();
     let script = format!("{}\n{}", small(&desk), fill(&desk));
-    let Some(mounts) = Mounts::new(test, &script) else {
+    let Some(mounts) = PrivateMounts::new(test, &script) else {
         return;
     };
-    let output = mounts.inside(desk.get_token()).run();
+    let output = desk.get_token().after(mounts.enter()).run();
     output.failed(1);
     desk.keep("full-disk-at-login", &output);
     assert_eq!(desk.pages().asked(), Vec::<String>::new());
@@ -138,11 +75,11 @@ fn a_full_disk_for_replies_slows_down_and_no_more() {
             )
         })
         .join("\n");
-    let Some(mounts) = Mounts::new(test, &script) else {
+    let Some(mounts) = PrivateMounts::new(test, &script) else {
         return;
     };
-    let token = mounts.inside(desk.get_token()).run().token();
-    assert_eq!(mounts.inside(desk.get_token()).run().token(), token);
+    let token = desk.get_token().after(mounts.enter()).run().token();
+    assert_eq!(desk.get_token().after(mounts.enter()).run().token(), token);
     assert_eq!(desk.provider.logins(), 1);
 }
 
@@ -159,10 +96,10 @@ fn a_home_that_cannot_be_written_is_named() {
     let script = ["home", "config", "state", "cache", "run"]
         .map(|name| format!("mount --bind {folder}/{name} {folder}/{name}; mount -o remount,ro,bind {folder}/{name}"))
         .join("\n");
-    let Some(mounts) = Mounts::new(test, &script) else {
+    let Some(mounts) = PrivateMounts::new(test, &script) else {
         return;
     };
-    let output = mounts.inside(desk.get_token()).run();
+    let output = desk.get_token().after(mounts.enter()).run();
     output.failed(1);
     desk.keep("home-read-only", &output);
     assert_eq!(desk.pages().asked(), Vec::<String>::new());
@@ -176,12 +113,16 @@ fn a_session_that_can_be_read_but_not_written_serves_as_long_as_it_can() {
     desk.forget_replies();
     let folder = desk.path("state").display().to_string();
     let script = format!("mount --bind {folder} {folder}; mount -o remount,ro,bind {folder}");
-    let Some(mounts) = Mounts::new(test, &script) else {
+    let Some(mounts) = PrivateMounts::new(test, &script) else {
         return;
     };
-    assert_eq!(mounts.inside(desk.get_token()).run().token(), token);
+    assert_eq!(desk.get_token().after(mounts.enter()).run().token(), token);
     desk.provider.forget_requests();
-    let refresh = mounts.inside(desk.verb("refresh").words(["--now"])).run();
+    let refresh = desk
+        .verb("refresh")
+        .words(["--now"])
+        .after(mounts.enter())
+        .run();
     refresh.failed(1);
     assert_eq!(
         desk.provider.requests().len(),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// Claims that differ between two tokens of one login.
-const VOLATILE: [&str; 12] = [
+const VOLATILE: [&str; 14] = [
     "exp",
     "iat",
     "nbf",
@@ -17,6 +17,8 @@ const VOLATILE: [&str; 12] = [
     "s_hash",
     "acr",
     "typ",
+    "sid",
+    "session_state",
     "allowed-origins",
 ];
 

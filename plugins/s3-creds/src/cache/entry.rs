@@ -11,6 +11,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{
     bearer::Binding,
+    issue::MARGIN,
     issued::{Credentials, Server},
 };
 
@@ -188,9 +189,17 @@ impl Entry {
     }
 
     /// Until when they are handed out without a thought of the next ones: with `margin` left, or a
-    /// quarter of their life where the server gives so little that the margin would be most of it.
+    /// quarter of their life where the server gives so little that the usual margin would be most of
+    /// it. Who wants another margin has it, as long as any keys can have so much left.
     pub(crate) fn fresh_until(&self, margin: SignedDuration) -> Timestamp {
-        self.expires - margin.min(self.lifetime().max(SignedDuration::ZERO) / 4)
+        let life = self.lifetime().max(SignedDuration::ZERO);
+        let can_be_had = margin != MARGIN && margin < life;
+        self.expires
+            - if can_be_had {
+                margin
+            } else {
+                margin.min(life / 4)
+            }
     }
 }
 
@@ -245,6 +254,14 @@ mod tests {
     fn keys_are_renewed_with_the_margin_left_or_a_quarter_of_a_short_life() {
         let margin = SignedDuration::from_mins(15);
         for (life, fresh) in [(86_400, 85_500), (3600, 2700), (900, 675), (4, 3), (0, 0)] {
+            assert_eq!(entry(life).fresh_until(margin).as_second(), fresh, "{life}");
+        }
+    }
+
+    #[test]
+    fn who_wants_another_margin_has_it_if_it_can_be_had() {
+        for (life, minutes, fresh) in [(3600, 30, 1800), (3600, 5, 3300), (3600, 90, 2700)] {
+            let margin = SignedDuration::from_mins(minutes);
             assert_eq!(entry(life).fresh_until(margin).as_second(), fresh, "{life}");
         }
     }

@@ -75,6 +75,9 @@ impl<'w> Shelf<'w> {
             let Ok(Some(folder)) = self.folder.folder(&name) else {
                 continue;
             };
+            // What was not finished has secrets too, and nobody says whose. A process that is about to
+            // finish it finds that its keys are not kept, which is what a logout is for.
+            folder.sweep()?;
             let Some(content) = folder.read(ENTRY)? else {
                 continue;
             };

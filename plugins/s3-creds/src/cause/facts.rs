@@ -61,6 +61,12 @@ impl Facts {
         (since >= SignedDuration::ZERO).then_some(since)
     }
 
+    /// Whether it has expired by this machine's clock too.
+    pub(super) fn expired_here(&self, now: Timestamp) -> bool {
+        let expires = self.claims.as_ref().and_then(Claims::expires);
+        expires.is_some_and(|expires| expires <= now)
+    }
+
     /// How long it will be until the token is good, by the server's clock.
     pub(super) fn good_in(&self) -> Option<SignedDuration> {
         let claims = self.claims.as_ref()?;

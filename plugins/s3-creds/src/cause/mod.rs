@@ -83,6 +83,13 @@ impl Scene<'_> {
             Some(body) => failure.detail(format!("it says: {body}")),
             None => failure,
         };
+        let failure = match refusal.status.as_u16() == 403 && refusal.says(&["access denied"]) {
+            true => failure.detail(format!(
+                "a policy may refuse keys that live {} (sts:DurationSeconds): --duration 15m",
+                crate::span::in_words(self.seconds)
+            )),
+            false => failure,
+        };
         failure.detail(facts.token()).next(self.doctor())
     }
 

@@ -95,6 +95,18 @@ impl Scene<'_> {
         };
         if let Some(since) = facts.expired_for() {
             let ago = in_words(since.as_secs().unsigned_abs());
+            // A new token would be as old to it.
+            if let (Some(clock), false) = (facts.clock(), facts.expired_here(self.now)) {
+                return Some(
+                    self.no(
+                        Kind::Refused,
+                        &format!("by its clock the token expired {ago} ago"),
+                    )
+                    .detail(refusal.to_string())
+                    .detail(clock)
+                    .next("date -u, here and where the server runs"),
+                );
+            }
             let failure = self.no(Kind::Refused, &format!("the token expired {ago} ago"));
             return Some(self.go_on_with_a_token(with_clock(failure.detail(refusal.to_string()))));
         }
@@ -127,7 +139,7 @@ impl Scene<'_> {
     }
 
     fn go_on_with_a_token(&self, failure: Failure) -> Failure {
-        match self.login {
+        match self.login.filter(|_| self.token_kind.is_some()) {
             Some(login) => failure.next(format!(
                 "{} login --issuer {} --client-id {}",
                 self.oidc_login,
@@ -140,7 +152,9 @@ impl Scene<'_> {
 
     /// Duration, policy, role and session name.
     pub(super) fn asked_wrongly(&self, facts: &Facts, refusal: &Refusal) -> Option<Failure> {
-        if ["MalformedPolicyDocument", "PackedPolicyTooLarge"].contains(&refusal.code()) {
+        if ["MalformedPolicyDocument", "PackedPolicyTooLarge"].contains(&refusal.code())
+            || refusal.says(&["session policy"])
+        {
             return Some(
                 self.no(Kind::Usage, "it does not take the session policy")
                     .detail(refusal.to_string())
@@ -179,6 +193,8 @@ impl Scene<'_> {
                 "not authorized to perform sts:assumerolewithwebidentity",
                 "role does not exist",
                 "does not match",
+                // MinIO's parameter.
+                "rolearn",
             ]);
         if let Some(arn) = self.role_arn.filter(|_| unknown_role) {
             return Some(

@@ -14,6 +14,10 @@ impl Scene<'_> {
         )
         .state(NO_KEYS);
         match error {
+            // No authority makes a name another one.
+            http::Error::Certificate { reason, .. } if reason.starts_with("it is for") => failure
+                .with_kind(Kind::Refused)
+                .next("the same command with the server by the name that its certificate has: --endpoint, --sts-endpoint"),
             http::Error::Certificate { .. } => failure
                 .with_kind(Kind::Refused)
                 .detail("programs that use the keys need the same file: AWS_CA_BUNDLE for AWS SDKs and CLI (rclone 1.60 fails with it)")

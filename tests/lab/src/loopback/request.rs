@@ -8,6 +8,9 @@ use super::form;
 /// Longer than any head that belongs here.
 const LONGEST_HEAD: usize = 64 * 1024;
 
+/// The first byte of TLS, and of nothing that is HTTP.
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// No form is longer; an object may be.
 const LONGEST_FORM: usize = 64 * 1024;
 
@@ -173,7 +176,8 @@ fn read_until(stream: &mut impl Read, end: &[u8]) -> io::Result<Option<String>> 
             return Ok(None);
         }
         text.push(byte[0]);
-        if text.len() > LONGEST_HEAD {
+        // Somebody speaks TLS to who does not: servers hang up at once.
+        if text == [TLS_HANDSHAKE] || text.len() > LONGEST_HEAD {
             return Err(io::Error::other("a head without end"));
         }
     }

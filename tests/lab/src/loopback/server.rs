@@ -176,15 +176,27 @@ impl<S: Service> Server<S> {
                 Box::new(StreamOwned::new(connection, socket))
             }
         };
-        while let Some(seen) = Seen::read(&mut stream, S::LONGEST_BODY)? {
+        let served = self.converse(&mut stream, over);
+        if served.is_err() {
+            // As servers answer what is no request, in the middle of TLS too.
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
+            let _ = stream.flush();
+        }
+        // Abrupt, as a lost connection is: without TLS's goodbye. Dropping it is not enough, since
+        // whoever stops the server has it too.
+        end.shutdown(Shutdown::Both)?;
+        served
+    }
+
+    fn converse(&self, stream: &mut (impl Read + Write), over: &AtomicBool) -> io::Result<()> {
+        while let Some(seen) = Seen::read(stream, S::LONGEST_BODY)? {
             let kind = S::kind(&seen);
-            let keep = self.answer(&seen.of_kind(kind), &mut stream, over)?;
+            let keep = self.answer(&seen.of_kind(kind), stream, over)?;
             if !keep || over.load(Ordering::SeqCst) {
                 break;
             }
         }
-        // Abrupt, as a lost connection is: without TLS's goodbye.
-        end.shutdown(Shutdown::Both)
+        Ok(())
     }
 
     /// Answers; false if the connection ends.

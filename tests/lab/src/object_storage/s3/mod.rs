@@ -110,14 +110,37 @@ impl Call<'_> {
 pub(super) fn answer(state: &mut State, seen: &Seen) -> Reply {
     let dialect = state.settings.dialect;
     let done = authenticated(state, seen).and_then(|call| carry_out(&mut state.store, &call));
-    done.unwrap_or_else(|refusal| {
+    let reply = done.unwrap_or_else(|refusal| {
         let Refusal {
             status,
             code,
             message,
         } = refusal;
         error(dialect, status, code, &message, &seen.path)
-    })
+    });
+    signed_by_server(dialect, reply)
+}
+
+/// With the headers by which servers of a dialect are known.
+pub(super) fn signed_by_server(dialect: Dialect, reply: Reply) -> Reply {
+    let id = draw("0123456789ABCDEF", 16);
+    match dialect {
+        Dialect::Minio => reply
+            .header("server", "MinIO")
+            .header("x-amz-request-id", &id),
+        Dialect::Ceph => {
+            let id = draw("0123456789abcdef", 17);
+            reply.header("x-amz-request-id", &format!("tx00000{id}-lab-default"))
+        }
+        // It says which of its requests it was, and not who it is.
+        Dialect::Aws => reply.header("x-amz-request-id", &id),
+        Dialect::Rustfs => reply
+            .header("server", "RustFS")
+            .header("x-amz-request-id", &id),
+        Dialect::Seaweedfs => reply
+            .header("server", "SeaweedFS S3")
+            .header("x-amz-request-id", &id),
+    }
 }
 
 /// The error document; Ceph's has no words.

@@ -13,10 +13,10 @@ use std::sync::Mutex;
 use serde_json::{Map, Value};
 
 use super::jwt::{self, Clock, Wrong};
-use super::keys;
 use super::settings::{Dialect, Settings};
 use super::state::{State, lock};
 use super::{Endpoint, Reply, Seen};
+use super::{keys, s3};
 use crate::loopback::now;
 
 use request::Ask;
@@ -137,12 +137,13 @@ pub(super) fn answer(state: &Mutex<State>, seen: &Seen) -> Reply {
         Dialect::Rustfs => rustfs::grant(&exchange, seen, known),
         Dialect::Seaweedfs => seaweedfs::grant(&exchange, known),
     };
-    match grant {
+    let reply = match grant {
         Ok(mut grant) => {
             grant.seconds = exchange.life(grant.seconds);
             let credentials = lock(state).issue(&grant);
             answer::credentials(&settings, &grant, &credentials)
         }
         Err(refusal) => answer::refusal(dialect, &refusal),
-    }
+    };
+    s3::signed_by_server(dialect, reply)
 }
