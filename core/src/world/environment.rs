@@ -84,6 +84,26 @@ pub const VARIABLES: &[Variable] = &[
         purpose: "oidc-login: the browser, instead of the desktop's",
     },
     Variable {
+        name: "AWS_CONFIG_FILE",
+        purpose: "s3-creds configure: where the profiles of AWS' SDKs lie, instead of ~/.aws/config",
+    },
+    Variable {
+        name: "AWS_SHARED_CREDENTIALS_FILE",
+        purpose: "s3-creds configure: where their keys lie, instead of ~/.aws/credentials",
+    },
+    Variable {
+        name: "RCLONE_CONFIG",
+        purpose: "s3-creds configure: where rclone's settings lie, instead of rclone/rclone.conf in XDG_CONFIG_HOME",
+    },
+    Variable {
+        name: "S3CMD_CONFIG",
+        purpose: "s3-creds configure: where s3cmd's settings lie, instead of ~/.s3cfg",
+    },
+    Variable {
+        name: "MC_CONFIG_DIR",
+        purpose: "s3-creds configure: the folder of mc's settings, instead of ~/.mc",
+    },
+    Variable {
         name: "DATALAB_RELAY_IMAGE",
         purpose: "image of the relay pod that connects from outside the cluster; --relay-image wins",
     },

@@ -116,6 +116,16 @@ fn the_first_edit_keeps_what_was_there_until_it_is_there_again() {
 }
 
 #[test]
+fn a_file_of_ours_is_not_kept_as_it_was() {
+    let (folder, path) = scene();
+    append(&path, "ours\n").unwrap();
+    let change = |_: Option<&[u8]>| Ok(Change::Update(b"ours again\n".to_vec()));
+    let edited = ForeignFile::at(&path).edit(&World::real(), change).unwrap();
+    assert_eq!((edited.effect, edited.backup), (Effect::Rewritten, None));
+    assert_eq!(names(folder.path()), ["config"]);
+}
+
+#[test]
 fn a_mode_is_kept_where_it_is_stricter() {
     for (before, after) in [(0o644, 0o600), (0o660, 0o600), (0o400, 0o400)] {
         let (_folder, path) = scene();

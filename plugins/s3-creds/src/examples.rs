@@ -61,3 +61,10 @@ Examples:
   {command} serve --port 8479 --token-file ~/.s3/token
 
 Then, in another shell: . ./s3.env; python train.py";
+
+pub(crate) const CONFIGURE: &str = "\
+Examples:
+  {command} configure aws
+  {command} configure rclone --name lab --bucket sales --read-only
+  {command} configure mc --onyxia https://datalab.example.org --dry-run
+  {command} configure aws --name lab --remove";

@@ -8,6 +8,7 @@ mod bearer;
 mod cache;
 mod cause;
 mod child;
+mod configure;
 mod desk;
 mod doctor;
 mod examples;

@@ -52,6 +52,7 @@ const TOOLS: [Tool; 3] = [
             "exec",
             "serve",
             "credential-process",
+            "configure",
             "shell",
             "status",
             "profiles",
@@ -60,7 +61,7 @@ const TOOLS: [Tool; 3] = [
             "doctor",
             "logout",
         ],
-        with_examples: 4,
+        with_examples: 5,
     },
 ];
 

@@ -55,8 +55,10 @@ pub struct ForeignFile {
 pub enum Change {
     /// Nothing.
     Keep,
-    /// It has this content.
+    /// It has this content. What it was is kept beside it, unless an earlier edit has done so.
     Write(Vec<u8>),
+    /// The same for a file that has had edits of ours before, and is not kept as it is now.
+    Update(Vec<u8>),
     /// It is not there.
     Remove,
 }
@@ -137,11 +139,16 @@ impl ForeignFile {
             let content = before.as_ref().map(|before| &*before.content);
             let wanted = match (edit(content)?, content) {
                 (Change::Keep, _) | (Change::Remove, None) => None,
-                (Change::Write(wanted), Some(content)) if wanted == content => None,
-                (Change::Write(wanted), _) => Some(Some(wanted)),
-                (Change::Remove, Some(_)) => Some(None),
+                (Change::Write(wanted) | Change::Update(wanted), Some(content))
+                    if wanted == content =>
+                {
+                    None
+                }
+                (Change::Write(wanted), _) => Some((Some(wanted), true)),
+                (Change::Update(wanted), _) => Some((Some(wanted), false)),
+                (Change::Remove, Some(_)) => Some((None, false)),
             };
-            let Some(wanted) = wanted else {
+            let Some((wanted, is_first)) = wanted else {
                 return Ok(edited(file, Effect::Unchanged));
             };
             // After the first look, since a file that stays as it is needs no folder.
@@ -149,7 +156,8 @@ impl ForeignFile {
                 lock = Some(Lock::take(&file, deadline)?);
                 continue;
             }
-            let placed = self.replace(&file, before.as_ref(), wanted.as_deref(), world);
+            let old = before.as_ref();
+            let placed = self.replace(&file, old, wanted.as_deref(), is_first, world);
             let effect = match (&before, &wanted) {
                 (None, _) => Effect::Made,
                 (_, Some(_)) => Effect::Rewritten,
@@ -182,6 +190,7 @@ impl ForeignFile {
         file: &Path,
         before: Option<&Read>,
         wanted: Option<&[u8]>,
+        is_first: bool,
         world: &World,
     ) -> Result<Displaced, Error> {
         let Some(wanted) = wanted else {
@@ -194,7 +203,7 @@ impl ForeignFile {
             return Unfinished::write(file, wanted, None, world)?.place_new(file);
         };
         let kept = backup(file);
-        if !is_there(&kept) {
+        if is_first && !is_there(&kept) {
             let copy = Unfinished::write(&kept, &before.content, Some(&before.metadata), world)?;
             // One that came to be in the meantime is older, and the one to keep.
             copy.place_new(&kept)?;

@@ -91,14 +91,14 @@ impl ForeignFile {
             None => return Ok(Step::Changed),
         };
         let made = match edit(Some(&united))? {
-            Change::Write(made) => made,
+            Change::Write(made) | Change::Update(made) => made,
             Change::Keep | Change::Remove => united.clone(),
         };
         if here == Some(&*made) {
             return Ok(Step::United);
         }
         Ok(
-            match self.replace(file, before.as_ref(), Some(&made), world)? {
+            match self.replace(file, before.as_ref(), Some(&made), false, world)? {
                 Displaced::AsExpected => Step::United,
                 Displaced::Changed => Step::Changed,
                 Displaced::Written(theirs) => Step::Again(Split {

@@ -1,5 +1,6 @@
 //! The command line, and the way from it to the exit code.
 
+mod configure;
 mod source;
 
 use std::{
@@ -15,11 +16,11 @@ use datalab_core::{
     world::World,
 };
 
-use self::source::SourceArgs;
 pub(crate) use self::source::VARIABLES;
+use self::{configure::ConfigureArgs, source::SourceArgs};
 use crate::{
-    child, desk::Desk, doctor, examples, forms::Form, get, logout, profiles, serve, status, verify,
-    whoami,
+    child, configure as settings, desk::Desk, doctor, examples, forms::Form, get, logout, profiles,
+    serve, status, verify, whoami,
 };
 
 /// How the command is spelled when nothing says otherwise.
@@ -65,6 +66,9 @@ enum Verb {
     /// Hand out keys to programs on this machine, renewed, as AWS' container credentials
     #[command(after_help = examples::SERVE)]
     Serve(Box<ServeArgs>),
+    /// Set up aws, rclone, duckdb, s3cmd or mc for the store, in their own files
+    #[command(after_help = examples::CONFIGURE)]
+    Configure(Box<ConfigureArgs>),
     /// List the keys that are kept, and how long they live; asks nobody
     Status(StatusArgs),
     /// List the profiles that the platform has for you
@@ -284,6 +288,13 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
             };
             match serve::serve(&request, &desk()?, |text| plain.print(text)).await? {}
         })),
+        Verb::Configure(args) => shell(args.output.clone()).run(
+            cli::interruptible(async {
+                let request = args.into_request(own_path(world, argv0)?, world)?;
+                settings::configure(&request, &desk()?).await
+            }),
+            |_| None,
+        ),
         Verb::Status(args) => shell(args.output).run(async { status::status(&desk()?) }, |_| None),
         Verb::Profiles(args) => {
             let ReportArgs { output, source } = *args;

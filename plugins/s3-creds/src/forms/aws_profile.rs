@@ -33,6 +33,22 @@ pub(super) fn render(issued: &Issued, naming: &Naming) -> Result<String, Failure
 }
 
 impl AwsProfile {
+    /// The keys of the sections that are written here.
+    pub(crate) const OWN: [&str; 12] = [
+        "credential_process",
+        "region",
+        "services",
+        "request_checksum_calculation",
+        "response_checksum_validation",
+        "ca_bundle",
+        "s3",
+        "sts",
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "x_security_token_expires",
+    ];
+
     /// A profile whose keys come from this program, as often as the SDK wants new ones.
     ///
     /// # Errors
@@ -43,6 +59,20 @@ impl AwsProfile {
         let services = store(&mut profile, issued, naming, None)?;
         Ok(Self {
             config: vec![profile, services],
+            credentials: None,
+        })
+    }
+
+    /// A profile that gives keys and says nothing about a store, for tools that have the store in
+    /// their own settings.
+    ///
+    /// # Errors
+    /// As [`renewing`](Self::renewing).
+    pub(crate) fn of_keys(naming: &Naming) -> Result<Self, Failure> {
+        let mut profile = profile(naming)?;
+        profile.put("credential_process", &command_line(&naming.program))?;
+        Ok(Self {
+            config: vec![profile],
             credentials: None,
         })
     }

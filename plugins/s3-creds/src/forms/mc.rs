@@ -34,18 +34,25 @@ pub(super) fn render(issued: &Issued, naming: &Naming) -> Result<String, Failure
 }
 
 /// An alias that mc and a shell's variable both can have.
-pub(super) fn checked_alias(name: &str) -> Result<&str, Failure> {
+fn checked_alias(name: &str) -> Result<&str, Failure> {
+    alias(name, "_", "letters, digits and _, a letter first")
+}
+
+/// An alias that mc can have in its own file.
+///
+/// # Errors
+/// [`Kind::Usage`]: it cannot.
+pub(crate) fn alias_in_file(name: &str) -> Result<&str, Failure> {
+    alias(name, "_-", "letters, digits, _ and -, a letter first")
+}
+
+fn alias<'a>(name: &'a str, others: &str, allowed: &str) -> Result<&'a str, Failure> {
     let is_fit = name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name
             .chars()
-            .all(|other| other.is_ascii_alphanumeric() || other == '_');
-    if is_fit {
-        Ok(name)
-    } else {
-        Err(unfit(
-            name,
-            "an alias of mc",
-            "letters, digits and _, a letter first",
-        ))
+            .all(|other| other.is_ascii_alphanumeric() || others.contains(other));
+    match is_fit {
+        true => Ok(name),
+        false => Err(unfit(name, "an alias of mc", allowed)),
     }
 }

@@ -6,20 +6,20 @@
 mod aws_profile;
 mod credential_process;
 mod dotenv;
-mod duckdb;
+pub(crate) mod duckdb;
 mod env;
 mod fish;
 mod helm_values;
 mod json;
 mod k8s_secret;
 mod literal;
-mod mc;
+pub(crate) mod mc;
 mod naming;
 mod note;
 mod python;
 mod r;
-mod rclone;
-mod s3cmd;
+pub(crate) mod rclone;
+pub(crate) mod s3cmd;
 mod s3fs_fuse;
 mod section;
 mod spelling;
@@ -31,8 +31,10 @@ mod web_identity;
 use clap::ValueEnum;
 use datalab_core::report::{Failure, Kind};
 
+pub(crate) use aws_profile::AwsProfile;
 pub(crate) use naming::Naming;
 pub(crate) use note::notes;
+pub(crate) use section::Section;
 pub(crate) use variables::Variables;
 
 use crate::issued::Issued;

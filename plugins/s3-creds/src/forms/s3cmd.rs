@@ -1,6 +1,6 @@
 use datalab_core::report::{Failure, Kind};
 
-use super::Naming;
+use super::{Naming, Section, naming::unfit};
 use crate::issued::Issued;
 
 /// A whole configuration file, for `s3cmd -c FILE`.
@@ -9,16 +9,13 @@ use crate::issued::Issued;
 pub(super) fn render(issued: &Issued, naming: &Naming) -> Result<String, Failure> {
     let mut text = String::from("[default]\n");
     for (key, value) in addresses(issued, naming)?.into_iter().chain(keys(issued)) {
-        text.push_str(&line(key, &value)?);
+        text.push_str(&format!("{key} = {}\n", spelled(key, &value)?));
     }
     Ok(text)
 }
 
 /// Where the store is.
-pub(crate) fn addresses(
-    issued: &Issued,
-    naming: &Naming,
-) -> Result<Vec<(&'static str, String)>, Failure> {
+fn addresses(issued: &Issued, naming: &Naming) -> Result<Vec<(&'static str, String)>, Failure> {
     let store = &issued.store;
     let host = store.authority();
     let bucket_host = match store.path_style {
@@ -40,7 +37,7 @@ pub(crate) fn addresses(
 }
 
 /// The keys to it.
-pub(crate) fn keys(issued: &Issued) -> Vec<(&'static str, String)> {
+fn keys(issued: &Issued) -> Vec<(&'static str, String)> {
     let credentials = &issued.credentials;
     let mut keys = vec![
         ("access_key", credentials.access_key_id.clone()),
@@ -52,9 +49,53 @@ pub(crate) fn keys(issued: &Issued) -> Vec<(&'static str, String)> {
     keys
 }
 
-/// A line of the file. s3cmd takes off one pair of double quotes and the blanks around a value, and
+/// The keys of the section that is written here.
+pub(crate) const OWN: [&str; 9] = [
+    "host_base",
+    "host_bucket",
+    "bucket_location",
+    "use_https",
+    "signature_v2",
+    "ca_certs_file",
+    "access_key",
+    "secret_key",
+    "access_token",
+];
+
+/// A section for s3cmd's own file. s3cmd reads all sections as one, and the last word counts.
+///
+/// # Errors
+/// [`Kind::Usage`]: a value has no place in it.
+pub(crate) fn section(
+    issued: &Issued,
+    naming: &Naming,
+    has_keys: bool,
+) -> Result<Section, Failure> {
+    let mut entries = addresses(issued, naming)?;
+    if has_keys {
+        entries.extend(keys(issued));
+    }
+    let name = &naming.profile;
+    let is_fit = |character: char| character.is_ascii_alphanumeric() || "_-.".contains(character);
+    if name.is_empty() || !name.chars().all(is_fit) {
+        return Err(unfit(
+            name,
+            "a section of s3cmd's file",
+            "letters, digits and _ - .",
+        ));
+    }
+    Ok(Section {
+        name: name.clone(),
+        entries: entries
+            .into_iter()
+            .map(|(key, value)| Ok((key, spelled(key, &value)?)))
+            .collect::<Result<_, Failure>>()?,
+    })
+}
+
+/// A value of the file. s3cmd takes off one pair of double quotes and the blanks around a value, and
 /// looks up what begins with a dollar in its environment.
-pub(crate) fn line(key: &str, value: &str) -> Result<String, Failure> {
+fn spelled(key: &str, value: &str) -> Result<String, Failure> {
     if value.starts_with('$') || value.trim() != value || value.is_empty() {
         return Err(Failure::new(
             Kind::Usage,
@@ -64,7 +105,7 @@ pub(crate) fn line(key: &str, value: &str) -> Result<String, Failure> {
         .next("the same command with -o env: s3cmd reads that too"));
     }
     Ok(match value.starts_with('"') {
-        true => format!("{key} = \"{value}\"\n"),
-        false => format!("{key} = {value}\n"),
+        true => format!("\"{value}\""),
+        false => value.to_owned(),
     })
 }

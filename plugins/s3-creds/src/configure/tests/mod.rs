@@ -1,0 +1,3 @@
+mod alias;
+mod document;
+mod work;
