@@ -41,7 +41,7 @@ const REPLACED: [(&str, &str); 23] = [
     (r"-probe-[0-9a-f]{16}\b", "-probe-RANDOMRANDOMRAND"),
     (r"\bexpired \d+ s ago\b", "expired N s ago"),
     // The lab's authority.
-    (r"\S*/labs/[\w-]+/pki/ca\.crt\b", "/lab/ca.crt"),
+    (r"[^\s=]*/labs/[\w-]+/pki/ca\.crt\b", "/lab/ca.crt"),
     (r"https://[\w.-]+:\d+", "https://api-server:6443"),
     // What a login is told to be run by, and somebody's home.
     (
@@ -50,7 +50,7 @@ const REPLACED: [(&str, &str); 23] = [
     ),
     // The interpreter of a story's own.
     (r"(?m)^\$ \S*/consumers/\w+/bin/", "$ "),
-    (r#"[^\s"']*/datalab-laptop-\w+"#, "/home/me"),
+    (r#"[^\s"'=]*/datalab-laptop-\w+"#, "/home/me"),
     (r"\b(127\.0\.0\.1|localhost):\d+", "$1:PORT"),
     // A relay's Job, and its pod.
     (

@@ -175,7 +175,7 @@ fn there_is_a_way_to_a_token_service() {
     let plain_port = url.replace(":7481", ":7480");
     counter.refused(
         "tls-to-a-plain-port",
-        UNREACHABLE,
+        USAGE,
         &token,
         &[("--endpoint", &plain_port)],
     );
