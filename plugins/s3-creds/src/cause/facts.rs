@@ -103,6 +103,12 @@ impl Facts {
         names.unwrap_or_default()
     }
 
+    /// The issuer as IAM's providers are named: without its scheme.
+    pub(super) fn provider(&self) -> &str {
+        let issuer = self.text("iss").unwrap_or_default();
+        issuer.split_once("://").map_or(issuer, |(_, rest)| rest)
+    }
+
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.claims.as_ref()?.text(name)
     }

@@ -240,7 +240,17 @@ impl Scene<'_> {
         let failure = self
             .no(Kind::Refused, cause)
             .detail(refusal.to_string())
-            .detail(facts.token())
+            .detail(facts.token());
+        // AWS' word for every token whose provider, client or signature does not fit.
+        let failure = match is_identity && !says_audience {
+            true => failure.detail(format!(
+                "no OpenID Connect provider {} is registered there, its client ids lack {}, or the role trusts other tokens",
+                facts.provider(),
+                self.client_of(facts)
+            )),
+            false => failure,
+        };
+        let failure = failure
             .detail("it wants the client id that it was configured with in aud, some in azp")
             .detail(self.audience_mapper(facts));
         let failure = match self.token_kind {
@@ -343,7 +353,7 @@ impl Scene<'_> {
             return None;
         }
         let issuer = facts.text("iss").unwrap_or_default();
-        let provider = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
+        let provider = facts.provider();
         let party = facts.text("azp").unwrap_or_default();
         let role = self
             .role_arn

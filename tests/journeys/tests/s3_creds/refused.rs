@@ -147,9 +147,10 @@ fn what_is_asked_for_is_what_the_role_gives() {
     counter.given(&token, &[("--duration", "15m")]);
     counter.given(&token, &[("--duration", "max")]);
 
+    // Its form is right, which is all that can be seen without the server.
     let broken = counter.file(
         "broken.json",
-        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Perhaps"}]}"#,
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"no-arn"}]}"#,
     );
     counter.refused("policy-malformed", USAGE, &token, &[("--policy", &broken)]);
 }

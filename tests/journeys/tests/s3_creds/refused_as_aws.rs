@@ -52,7 +52,7 @@ fn a_store_that_speaks_as_aws_does_gives_keys_and_says_why_not() {
     );
     let elsewhere = access_token(&scene.keycloak, REALM, "alice");
     counter.refused("aws-issuer-unknown", REFUSED, &elsewhere, &[]);
-    let broken = counter.file("broken.json", "{}");
+    let broken = counter.file("broken.json", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"no-arn"}]}"#);
     counter.refused(
         "aws-policy-malformed",
         USAGE,
