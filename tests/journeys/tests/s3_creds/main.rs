@@ -3,6 +3,7 @@
 
 mod counter;
 mod forms;
+mod limits;
 mod refused;
 mod refused_as_aws;
 mod renewal;
