@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use datalab_core::{
     cli::DisplayName,
@@ -66,8 +66,9 @@ impl<'w> Desk<'w> {
         Ok(Client::new(&options, self.world)?)
     }
 
-    /// The certificate authorities to trust beside the system's. One authority signs for all of a
-    /// platform, more often than not.
+    /// The certificate authorities to trust beside the system's, those that are meant for the store
+    /// first: other programs can be told of one file. One authority signs for all of a platform, more
+    /// often than not.
     pub(crate) fn authorities(&self, source: &Source) -> Vec<PathBuf> {
         let given = source.ca_file.iter().chain(&source.issuer_ca).cloned();
         let mut files: Vec<PathBuf> = given.collect();
@@ -75,8 +76,8 @@ impl<'w> Desk<'w> {
             let known = self.known.issuers.iter();
             files.extend(known.filter_map(|known| known.certificate_authority.clone()));
         }
-        files.sort();
-        files.dedup();
+        let mut seen = BTreeSet::new();
+        files.retain(|file| seen.insert(file.clone()));
         files
     }
 

@@ -74,8 +74,11 @@ impl<'d> Endpoint<'d> {
         desk: &'d Desk<'d>,
     ) -> Result<Self, Failure> {
         let listener = desk.world.listen_locally(port).await.map_err(|error| {
-            Failure::new(Kind::Failed, "no port of this machine can be listened on")
-                .caused_by(&error)
+            let which = match port {
+                Some(port) => format!("port {port} of this machine cannot be listened on"),
+                None => "no port of this machine can be listened on".to_owned(),
+            };
+            Failure::new(Kind::Failed, which).caused_by(&error)
         })?;
         Ok(Self {
             listener,

@@ -38,6 +38,7 @@ pub(crate) struct Call<'a> {
     /// What stands before the tool: `strace -o log`, say.
     before: Vec<String>,
     input: String,
+    program: String,
 }
 
 /// What a call came to.
@@ -80,7 +81,14 @@ impl<'a> Call<'a> {
             environment,
             before: Vec::new(),
             input: String::new(),
+            program: TOOL.clone(),
         }
+    }
+
+    /// Another program, which calls the tool by itself.
+    pub(crate) fn instead(mut self, program: &str) -> Self {
+        program.clone_into(&mut self.program);
+        self
     }
 
     pub(crate) fn words<W: Into<String>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
@@ -113,7 +121,7 @@ impl<'a> Call<'a> {
     pub(crate) fn start(self) -> Running<'a> {
         use std::io::Write as _;
         let mut words = self.before.clone();
-        words.push(TOOL.clone());
+        words.push(self.program.clone());
         words.extend(self.words.iter().cloned());
         let mut child = Command::new(&words[0])
             .args(&words[1..])
@@ -149,6 +157,11 @@ impl<'a> Call<'a> {
 impl Running<'_> {
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it writes, for who reads on while it runs.
+    pub(crate) fn stdout(&mut self) -> &mut impl std::io::Read {
+        self.child.stdout.as_mut().unwrap()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

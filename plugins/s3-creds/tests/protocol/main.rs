@@ -9,6 +9,7 @@
 //! | `platform` | the platform's address is enough |
 //! | `kept` | keys at hand: how long, for whom, and when new ones are asked for |
 //! | `flight` | many callers at once ask once |
+//! | `exec`, `serve`, `sdk` | programs that get keys, and new ones while they run |
 //! | `disk` | a full disk, a home that cannot be written, kills while writing |
 //! | `secrets` | nothing secret where others can read it |
 
@@ -25,8 +26,11 @@ mod redact;
 mod answers;
 mod disk;
 mod exchange;
+mod exec;
 mod flight;
 mod kept;
 mod platform;
 mod refused;
+mod sdk;
 mod secrets;
+mod serve;
