@@ -275,6 +275,11 @@ impl Block {
         if self.has_gap {
             bytes.extend_from_slice(line_end.as_bytes());
         }
+        let (name, keys) = match self.lines.split_first() {
+            Some((name, keys)) => (&**name, keys),
+            None => (&[][..], &[][..]),
+        };
+        bytes.extend_from_slice(name);
         let ended = if self.ended { ENDED } else { "" };
         bytes.extend_from_slice(format!("{}{MARK}{ended}", syntax.comment()).as_bytes());
         bytes.extend_from_slice(&self.hint);
@@ -283,9 +288,7 @@ impl Block {
             bytes.extend_from_slice(DISPLACED);
             bytes.extend_from_slice(line);
         }
-        for line in &self.lines {
-            bytes.extend_from_slice(line);
-        }
+        bytes.extend_from_slice(&keys.concat());
     }
 
     fn added_by_others(&self, syntax: Syntax, own: &[&str]) -> Vec<Vec<u8>> {

@@ -26,6 +26,13 @@ const DEFAULT_NAME: &str = "datalab";
 /// What stands after a name for the AWS profile of a tool that has the store in its own settings.
 const PROFILE_OF: [(Tool, &str); 2] = [(Tool::Rclone, "-rclone"), (Tool::Duckdb, "-duckdb")];
 
+/// A command of DuckDB's shell: what the next statements say goes nowhere.
+const NO_OUTPUT: &str = if cfg!(windows) {
+    ".once NUL"
+} else {
+    ".once /dev/null"
+};
+
 /// What is to be done.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -86,7 +93,8 @@ impl Plan {
                 let profile = renews.then_some(&*profile_of_tool);
                 let statement = duckdb::statement(issued, naming, profile)?;
                 let mut sections = Sections::new(Syntax::Sql, &[]);
-                let lines = vec![format!("[{name}]"), statement];
+                // Each start would print that the secret was made, in front of what is asked for.
+                let lines = vec![format!("[{name}]"), NO_OUTPUT.to_owned(), statement];
                 sections.put.push((name.clone(), lines));
                 works.push(Works(place::duckdb(world)?, sections));
                 works.push(profile_for(&profile_of_tool, renews, naming, world)?);

@@ -2,11 +2,12 @@
 
 use super::document::Block;
 
-/// How the line begins that stands above a section of ours; the section below it is ours as long
-/// as it is there. A comment, because tools that write such files keep comments with what follows.
+/// How the first line of a section of ours begins, a comment; the section is ours as long as it is
+/// there. Tools that write such files keep comments with the key below them, and put new keys at a
+/// section's end: right above the next name.
 pub(super) const MARK: &str = "Written by kubectl datalab s3-creds";
 
-/// Follows the mark where the line above had no end, and has one for our sake.
+/// Follows the mark where the line above the section had no end, and has one for our sake.
 pub(super) const ENDED: &str = " after a line without an end";
 
 /// Begins a line of a section that was there before, and comes back when ours goes.
@@ -15,12 +16,15 @@ pub(super) const DISPLACED: &[u8] = b"#~ ";
 /// Three bytes at the beginning of a file that say it is UTF-8.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// How many lines a section of statements has: its name, where output goes, the statements.
+const SQL_LINES: usize = 3;
+
 /// What a file is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Syntax {
     /// Sections of keys and values, each with its name in brackets.
     Ini,
-    /// Statements. A section of ours is a comment with its name, and one line below it.
+    /// Statements. A section of ours is a comment with its name, and two lines below it.
     Sql,
 }
 
@@ -42,36 +46,38 @@ impl Syntax {
 
     /// The block of ours that these lines begin with, and how many of them it has.
     pub(super) fn block(self, lines: &[&[u8]]) -> Option<(Block, usize)> {
-        let (first, rest) = lines.split_first()?;
-        let marked = first.strip_prefix(self.comment().as_bytes())?;
+        let (name, rest) = lines.split_first()?;
+        self.name_in(name)?;
+        let marked = rest.first()?.strip_prefix(self.comment().as_bytes())?;
         let marked = marked.strip_prefix(MARK.as_bytes())?;
         let (ended, hint) = match marked.strip_prefix(ENDED.as_bytes()) {
             Some(hint) => (true, hint),
             None => (false, marked),
         };
-        let displaced: Vec<Vec<u8>> = rest
+        let displaced: Vec<Vec<u8>> = rest[1..]
             .iter()
             .map_while(|line| line.strip_prefix(DISPLACED))
             .map(<[u8]>::to_vec)
             .collect();
-        let lines = &rest[displaced.len()..];
-        self.name_in(lines.first()?)?;
-        let lines = &lines[..self.section_length(lines)];
+        // The last comment of ours stands for the name, whose section the next lines are.
+        let comments = 1 + displaced.len();
+        let rest = &rest[comments - 1..];
+        let keys = &rest[1..self.section_length(rest)];
+        let lines = std::iter::once(name).chain(keys);
         let block = Block {
             has_gap: false,
             ended,
             hint: hint.trim_ascii_end().to_vec(),
             displaced,
-            lines: lines.iter().map(|line| line.to_vec()).collect(),
+            lines: lines.map(|line| line.to_vec()).collect(),
         };
-        let length = 1 + block.displaced.len() + block.lines.len();
-        Some((block, length))
+        Some((block, 1 + comments + keys.len()))
     }
 
-    /// How many lines a section has: to its last one that says something.
+    /// How many lines a section has, its name among them: to its last one that says something.
     fn section_length(self, lines: &[&[u8]]) -> usize {
         if self == Self::Sql {
-            return lines.len().min(2);
+            return lines.len().min(SQL_LINES);
         }
         let mut length = 1;
         for (index, line) in lines.iter().enumerate().skip(1) {

@@ -49,8 +49,11 @@ pub(crate) fn notes(form: Form, issued: &Issued, naming: &Naming) -> Vec<String>
                 Form::Duckdb => {
                     "ca_cert_file is for the whole session of DuckDB, not for this store alone"
                 }
+                Form::Python => {
+                    "polars takes authorities from the system only, or from SSL_CERT_FILE"
+                }
                 _ => {
-                    "polars, pyarrow and R take authorities from the system only, or from SSL_CERT_FILE"
+                    "in R, aws.s3 and paws take authorities from CURL_CA_BUNDLE, arrow from the system only"
                 }
             });
         }

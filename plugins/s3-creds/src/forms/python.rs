@@ -48,7 +48,7 @@ pub(super) fn render(issued: &Issued, naming: &Naming) -> Result<String, Failure
             ("aws_session_token", token.clone()),
             ("endpoint_url", url.clone()),
             ("region_name", region.clone()),
-            ("verify", ca_file),
+            ("verify", ca_file.clone()),
         ],
     );
     add(
@@ -90,6 +90,7 @@ pub(super) fn render(issued: &Issued, naming: &Naming) -> Result<String, Failure
             ("scheme", text(scheme)),
             ("region", region),
             ("force_virtual_addressing", Some(style.to_owned())),
+            ("tls_ca_file_path", ca_file),
         ],
     );
     Ok(snippet)

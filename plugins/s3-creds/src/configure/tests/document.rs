@@ -44,8 +44,8 @@ fn a_section_is_put_at_the_end() {
     [profile b]
     region = x
 
-    # Written by kubectl datalab s3-creds after a line without an end; to be rid of it: kubectl datalab s3-creds configure aws --name a --remove
     [profile a]
+    # Written by kubectl datalab s3-creds after a line without an end; to be rid of it: kubectl datalab s3-creds configure aws --name a --remove
     region = eu
     s3 =
       addressing_style = path
@@ -61,10 +61,10 @@ fn a_section_of_theirs_is_put_aside_and_comes_back() {
     assert_eq!(
         text(&file),
         "# mine\r\n[profile b]\r\nx = 1\r\n\r\n\
-         # Written by kubectl datalab s3-creds after a line without an end; to be rid of it: \
+         [profile a]\r\n# Written by kubectl datalab s3-creds after a line without an end; to be rid of it: \
          kubectl datalab s3-creds configure aws --name a --remove\r\n\
          #~ [ profile 'a' ]\r\n#~ region = us\r\n#~ # why\r\n#~ k = v\r\n\
-         [profile a]\r\nregion = eu\r\ns3 =\r\n  addressing_style = path\r\n"
+         region = eu\r\ns3 =\r\n  addressing_style = path\r\n"
     );
     assert_eq!(text(&remove(&file, "profile a")), before);
 }
@@ -75,7 +75,7 @@ fn what_others_put_into_ours_stays() {
     let by_hand = [&*file, b"output = json\ns3api =\n  x = 1\n"].concat();
     let file = put(&by_hand, "profile a", "us");
     assert!(text(&file).ends_with(
-        "[profile a]\nregion = us\ns3 =\n  addressing_style = path\noutput = json\ns3api =\n  x = 1\n"
+        "\nregion = us\ns3 =\n  addressing_style = path\noutput = json\ns3api =\n  x = 1\n"
     ));
     let document = Document::parse(&file, Syntax::Ini);
     assert_eq!(
@@ -83,6 +83,22 @@ fn what_others_put_into_ours_stays() {
         ["output = json", "s3api =", "  x = 1"]
     );
     assert!(document.added_by_others("profile b", &OWN).is_empty());
+}
+
+/// The aws CLI puts a new key right above the next section's name, past the empty line.
+#[test]
+fn a_key_from_the_aws_cli_stays_in_its_section() {
+    let file = put(&put(b"", "profile a", "eu"), "services a-s3", "eu");
+    let by_hand = text(&file).replace("\n[services", "\noutput = json\n[services");
+    let mut document = Document::parse(by_hand.as_bytes(), Syntax::Ini);
+    assert_eq!(
+        document.added_by_others("profile a", &OWN),
+        ["output = json"]
+    );
+    assert_eq!(document.ours(), ["profile a", "services a-s3"]);
+    document.remove("services a-s3");
+    document.remove("profile a");
+    assert_eq!(text(&document.to_bytes()), "");
 }
 
 #[test]
@@ -95,17 +111,17 @@ fn aws_own_profile_has_two_names() {
 #[test]
 fn statements_stay_where_they_are() {
     let mut document = Document::parse(b".mode box\nSELECT 1;", Syntax::Sql);
-    let lines = ["[lab]", "CREATE SECRET lab;"].map(str::to_owned);
+    let lines = ["[lab]", ".once x", "CREATE SECRET lab;"].map(str::to_owned);
     document.put("lab", &lines, &[], COMMAND);
     let file = [&*document.to_bytes(), b".timer on\n"].concat();
-    assert!(text(&file).contains("\n-- [lab]\nCREATE SECRET lab;\n.timer"));
+    assert!(text(&file).contains("--remove\n.once x\nCREATE SECRET lab;\n.timer"));
     let mut document = Document::parse(&file, Syntax::Sql);
     assert_eq!(document.ours(), ["lab"]);
     assert!(document.added_by_others("lab", &[]).is_empty());
-    let lines = ["[lab]", "CREATE SECRET other;"].map(str::to_owned);
+    let lines = ["[lab]", ".once x", "CREATE SECRET other;"].map(str::to_owned);
     document.put("lab", &lines, &[], COMMAND);
     let file = document.to_bytes();
-    assert!(text(&file).contains("\n-- [lab]\nCREATE SECRET other;\n.timer"));
+    assert!(text(&file).contains("--remove\n.once x\nCREATE SECRET other;\n.timer"));
     document.remove("lab");
     assert_eq!(
         text(&document.to_bytes()),

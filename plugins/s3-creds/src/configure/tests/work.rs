@@ -73,7 +73,8 @@ fn keys_that_would_win_are_put_aside() {
     ");
     let forced = written(work.change(Some(KEYS.as_bytes()), &FORCE));
     assert!(
-        forced.ends_with("#~ aws_secret_access_key = SECRET\n[lab]\n"),
+        forced.starts_with("[lab]\n# Written by")
+            && forced.ends_with("#~ aws_secret_access_key = SECRET\n"),
         "{forced}"
     );
     // They stay aside as long as ours is there.
@@ -125,7 +126,7 @@ fn s3cmd_knows_one_store_only() {
     ");
     // The last word counts.
     let forced = written(work.change(Some(theirs.as_bytes()), &FORCE));
-    assert!(forced.starts_with(theirs) && forced.ends_with("[lab]\nhost_base = b\n"));
+    assert!(forced.starts_with(theirs) && forced.ends_with("--remove\nhost_base = b\n"));
     let quiet = "[default]\nprogress_meter = True\n";
     assert!(work.change(Some(quiet.as_bytes()), &ORDER).is_ok());
 }
