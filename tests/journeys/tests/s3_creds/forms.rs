@@ -1,7 +1,6 @@
 //! Each form is read by the program that it is for, which reads the bucket with it.
 //!
-//! Forms of Python, rclone and DuckDB in a notebook are in the main story; mc cannot be had, and is
-//! compared with what its source says beside the code that writes it.
+//! Forms of Python, rclone and DuckDB in a notebook are in the main story.
 
 use datalab_lab::tenant::Stage;
 
@@ -11,7 +10,7 @@ use crate::scene::{Scene, program, script};
 const ROWS: &str = "n\n1\n2\n39\n";
 
 /// Name, shell, and what is typed there; the bucket is `$1`, in fish `$argv[-1]`.
-const FORMS: [(&str, &str, &str); 13] = [
+const FORMS: [(&str, &str, &str); 14] = [
     (
         "env, by sh",
         "sh",
@@ -79,6 +78,12 @@ kubectl datalab s3-creds get -o web-identity --name lab --token "$PWD/token" >we
 aws --profile lab s3 cp --quiet "s3://$1/rows.csv" -"#,
     ),
     (
+        "mc",
+        "sh",
+        r#"mkdir -p mc/certs/CAs; cp "$DATALAB_CA_FILE" mc/certs/CAs/lab.crt
+eval "$(kubectl datalab s3-creds get -o mc --name lab)"; "$MC" --config-dir mc cat "lab/$1/rows.csv""#,
+    ),
+    (
         "s3cmd",
         "sh",
         r#"(umask 077; kubectl datalab s3-creds get -o s3cmd >s3cmd.cfg)
@@ -119,10 +124,13 @@ fn each_form_is_read_by_the_program_that_it_is_for() {
     let platform = scene.platform(None);
     let laptop = scene.laptop(&alice, &platform);
     laptop.kubectl(&["auth", "whoami"]).ok();
+    let lab = stage.lab().expect("because the story asks for a lab");
+    let mc = lab.mc().expect("because what carries a lab can carry mc");
     for (form, shell, script) in FORMS {
         let script = format!("cd; {script}");
         let said = program(&laptop, [shell, "-c", &script, shell, &alice])
             .env("ENDPOINT", scene.ceph.url())
+            .env("MC", &mc)
             .run();
         assert_eq!(said.stdout(), ROWS, "{form}: {said}");
     }

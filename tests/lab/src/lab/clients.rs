@@ -43,6 +43,14 @@ impl Lab {
         self.client(Client::Helm, &mut progress::on_stderr)
     }
 
+    /// mc, MinIO's client: the last commit whose module can be had.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub fn mc(&self) -> Result<PathBuf, Error> {
+        self.client(Client::Mc, &mut progress::on_stderr)
+    }
+
     pub(crate) fn client(
         &self,
         client: Client,

@@ -64,12 +64,14 @@ pub(crate) enum Client {
     Helm,
     /// VersityGW, an object store that speaks as AWS does.
     VersityGw,
+    /// mc, MinIO's client.
+    Mc,
 }
 
 impl Client {
     /// Each of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 3] = [Self::Kubelogin, Self::Helm, Self::VersityGw];
+    pub(crate) const ALL: [Self; 4] = [Self::Kubelogin, Self::Helm, Self::VersityGw, Self::Mc];
 
     /// The name of its program and of its module.
     pub(crate) fn name(self) -> &'static str {
@@ -81,6 +83,7 @@ impl Client {
             Self::Kubelogin => &KUBELOGIN,
             Self::Helm => &HELM,
             Self::VersityGw => &VERSITYGW,
+            Self::Mc => &MC,
         }
     }
 }
@@ -100,6 +103,12 @@ const HELM: Module = Module {
 const VERSITYGW: Module = Module {
     name: "versitygw",
     programs: &[("versitygw", "github.com/versity/versitygw/cmd/versitygw")],
+    stamp: Stamp::None,
+};
+
+const MC: Module = Module {
+    name: "mc",
+    programs: &[("mc", "github.com/minio/mc")],
     stamp: Stamp::None,
 };
 

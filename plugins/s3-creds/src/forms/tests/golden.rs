@@ -23,10 +23,8 @@ fn all(issued: &Issued, naming: &Naming) -> String {
     text
 }
 
-/// Programs read most of these in other tests. Those that no test here can start are judged by
-/// their own documentation: mc by `parseEnvURLStr` of its cmd/config.go (scheme, three fields
-/// between colons, the last `@`, host), helm-values by `s3` in the values of Onyxia's charts,
-/// s3fs-fuse by s3fs(1) and its `environment variable AWS_SESSION_TOKEN`.
+/// Programs read some of these in other tests, and each of them on the lab
+/// (`tests/journeys/tests/s3_creds/forms.rs`).
 #[test]
 fn all_forms() {
     insta::assert_snapshot!("temporary", all(&temporary(), &naming()));
