@@ -13,4 +13,6 @@ mod shell;
 pub use arguments::{EXIT_CODES, Parsed, parse};
 pub use connection::ConnectionArgs;
 pub use display_name::DisplayName;
-pub use shell::{ConfirmArgs, DryRun, DryRunArgs, OutputArgs, Shell, interruptible};
+pub use shell::{
+    ConfirmArgs, DryRun, DryRunArgs, OutputArgs, Shell, interruptible, nothing_deferred,
+};

@@ -2,7 +2,7 @@ use std::{future::Future, pin::pin, time::Duration};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::{
     report::{Failure, Format, Kind, Outcome, render},
@@ -181,7 +181,6 @@ pub async fn interruptible<T>(
             result = &mut work => return result,
             () = nothing_deferred() => {}
             _ = Interrupt::wait() => {}
-            () = sleep(DEFERRED) => {}
         }
     }
     Err(Failure::new(signal.into(), "interrupted"))
@@ -191,8 +190,11 @@ pub async fn interruptible<T>(
 /// does not come.
 const DEFERRED: Duration = Duration::from_secs(10);
 
-async fn nothing_deferred() {
-    while Deferral::is_held() {
+/// Waits until nothing is under way that must come to its end, as long as that is worth it. Whatever
+/// is under way has to be waited for beside this.
+pub async fn nothing_deferred() {
+    let limit = Instant::now() + DEFERRED;
+    while Deferral::is_held() && Instant::now() < limit {
         sleep(Duration::from_millis(5)).await;
     }
 }

@@ -15,7 +15,7 @@ mod unix;
 
 use std::process::ExitCode;
 
-pub use reply::{Header, Question, compose, folder};
+pub use reply::{Header, Question, compose, folders};
 
 /// Answers, if an answer is ready.
 pub fn answer(question: &Question) -> Option<ExitCode> {

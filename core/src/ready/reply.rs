@@ -88,21 +88,28 @@ impl Question {
     pub fn file(&self) -> Option<PathBuf> {
         let mut hasher = DefaultHasher::new();
         self.bytes.hash(&mut hasher);
-        Some(folder(self.tool)?.join(format!("{:016x}", hasher.finish())))
+        let folder = folders(self.tool).into_iter().next()?;
+        Some(folder.join(format!("{:016x}", hasher.finish())))
     }
 }
 
-/// The folder of all answers of a tool: in the user's runtime folder, else in their cache.
-pub fn folder(tool: &str) -> Option<PathBuf> {
+/// The folders of a tool's answers: the user's runtime folder, else their cache. The first is used;
+/// in the others are those of processes that had another environment.
+pub fn folders(tool: &str) -> Vec<PathBuf> {
     let absolute = |name: &str| {
         env::var_os(name)
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())
     };
-    let base = absolute("XDG_RUNTIME_DIR")
-        .or_else(|| absolute("XDG_CACHE_HOME"))
-        .or_else(|| Some(absolute("HOME")?.join(".cache")))?;
-    Some(base.join("kubectl-datalab").join(tool).join("replies"))
+    let bases = [
+        absolute("XDG_RUNTIME_DIR"),
+        absolute("XDG_CACHE_HOME"),
+        absolute("HOME").map(|home| home.join(".cache")),
+    ];
+    let bases = bases.into_iter().flatten();
+    bases
+        .map(|base| base.join("kubectl-datalab").join(tool).join("replies"))
+        .collect()
 }
 
 /// An answer that is there, taken apart.

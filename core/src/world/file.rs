@@ -34,6 +34,12 @@ pub struct WriteError {
     pub source: io::Error,
 }
 
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        Self::new(Kind::Failed, error.to_string()).caused_by(&error.source)
+    }
+}
+
 /// Writes a file that is there whole or not at all, with the folders above it; others may read
 /// neither. What another process wrote there at the same moment is replaced, or replaces this.
 ///
@@ -52,6 +58,20 @@ pub fn replace_whole(path: &Path, content: &[u8]) -> Result<(), WriteError> {
     let target = real_path(path);
     let before = fs::metadata(&target).ok();
     write_beside(&target, content, before.as_ref())
+}
+
+/// Removes a file; one that is not there is removed already.
+///
+/// # Errors
+/// [`WriteError`], with the path.
+pub fn remove_file(path: &Path) -> Result<(), WriteError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(WriteError {
+            path: path.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// The path without links and dots, where it is there; the last link's aim, where that is missing.

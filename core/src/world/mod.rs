@@ -26,7 +26,8 @@ pub use deferral::Deferral;
 pub use endpoint::Endpoint;
 pub use environment::{Environment, VARIABLES, Variable};
 pub use file::{
-    FileError, WriteError, is_there, read_file, read_text, real_path, replace_whole, write_whole,
+    FileError, WriteError, is_there, read_file, read_text, real_path, remove_file, replace_whole,
+    write_whole,
 };
 pub use lock_file::{LockFile, LockFileError};
 pub use parent::Parent;

@@ -1,13 +1,15 @@
 //! A program that gets keys: its environment, and its end.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, pin::pin};
 
-use datalab_core::report::{Failure, Kind, printable};
+use datalab_core::{
+    cli,
+    report::{Failure, Kind, printable},
+};
 
 use crate::{
     desk::Desk,
-    forms::{Naming, Variables},
-    get,
+    forms::{Naming, Opener, Variables},
     issue::{self, Terms},
     serve::Endpoint,
     source::Source,
@@ -35,7 +37,8 @@ pub(crate) async fn run(request: &Request, desk: &Desk<'_>) -> Result<u8, Failur
         program,
         arguments,
     } = request;
-    let ready = issue::issue(source, terms, desk).await.map_err(before)?;
+    let ready = cli::interruptible(issue::issue(source, terms, desk));
+    let ready = ready.await.map_err(before_unless_interrupted)?;
     for note in &ready.notes {
         desk.world
             .streams()
@@ -47,7 +50,7 @@ pub(crate) async fn run(request: &Request, desk: &Desk<'_>) -> Result<u8, Failur
             .caused_by(&error.source)
     };
     let naming = Naming {
-        ca_file: get::ca_file(source, desk),
+        ca_file: ready.ca_file.clone(),
         ..Naming::default()
     };
     // Keys without an end need no renewal.
@@ -63,8 +66,9 @@ pub(crate) async fn run(request: &Request, desk: &Desk<'_>) -> Result<u8, Failur
     let endpoint = Endpoint::open(None, ready, source, terms, desk)
         .await
         .map_err(before)?;
-    let (address, token) = (endpoint.address(), endpoint.token().expose().clone());
-    let variables = Variables::of_endpoint(&issued, &naming, address, token).map_err(before)?;
+    let opener = Opener::Token(endpoint.token().expose().clone());
+    let variables = Variables::of_endpoint(&issued, &naming, endpoint.address(), opener);
+    let variables = variables.map_err(before)?;
     let set = variables
         .set
         .iter()
@@ -73,12 +77,27 @@ pub(crate) async fn run(request: &Request, desk: &Desk<'_>) -> Result<u8, Failur
         .world
         .start_command(program, arguments, set, &variables.unset)
         .map_err(not_started)?;
+    let mut served = pin!(endpoint.serve());
+    let code = tokio::select! {
+        code = child.wait() => code,
+        never = &mut served => match never {},
+    };
+    // A renewal that is under way may hold the login's only refresh token.
     tokio::select! {
-        code = child.wait() => code.map_err(|error| {
-            Failure::new(Kind::Failed, "the command's end is not known")
-                .caused_by(&error)
-                .caused_by(&error.source)
-        }),
-        never = endpoint.serve() => match never {},
+        () = cli::nothing_deferred() => {}
+        never = &mut served => match never {},
+    }
+    code.map_err(|error| {
+        Failure::new(Kind::Failed, "the command's end is not known")
+            .caused_by(&error)
+            .caused_by(&error.source)
+    })
+}
+
+/// Whoever interrupts has not been failed.
+fn before_unless_interrupted(failure: Failure) -> Failure {
+    match failure.kind() {
+        Kind::Interrupted | Kind::Terminated => failure,
+        _ => failure.with_kind(Kind::BeforeCommand),
     }
 }

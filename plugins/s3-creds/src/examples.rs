@@ -57,7 +57,7 @@ The exit code is the command's own; 125: it was not started.";
 
 pub(crate) const SERVE: &str = "\
 Examples:
-  {command} serve > s3.env &
+  (umask 077; exec {command} serve > s3.env) &
   {command} serve --port 8479 --token-file ~/.s3/token
 
 Then, in another shell: . ./s3.env; python train.py";

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use datalab_core::report::{Failure, Kind, Outcome, printable};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::{
@@ -17,6 +17,9 @@ use crate::{
 
 /// What SDKs run.
 pub(crate) const CREDENTIAL_PROCESS: &str = "credential-process";
+
+/// How long an answer is ready before everything it depends on is looked at again.
+const READY_FOR: SignedDuration = SignedDuration::from_mins(15);
 
 /// What tools call it where neither the user nor the platform has a name.
 const DEFAULT_NAME: &str = "datalab";
@@ -45,7 +48,7 @@ pub(crate) async fn get(request: &Request, desk: &Desk<'_>) -> Result<String, Fa
         .next(format!("{} get, for a summary", desk.name)));
     }
     let ready = issue::issue(&request.source, &request.terms, desk).await?;
-    let naming = naming(&ready, request, desk);
+    let naming = naming(&ready, request);
     let text = forms::render(request.form, &ready.issued, &naming)?;
     let notes = forms::notes(request.form, &ready.issued, &naming);
     for note in ready.notes.iter().chain(&notes) {
@@ -58,45 +61,49 @@ pub(crate) async fn get(request: &Request, desk: &Desk<'_>) -> Result<String, Fa
 }
 
 /// What the next tool calls things, and where it finds files.
-pub(crate) fn naming(ready: &Ready, request: &Request, desk: &Desk<'_>) -> Naming {
+pub(crate) fn naming(ready: &Ready, request: &Request) -> Naming {
     let name = request.name.clone().or_else(|| ready.profile.clone());
     Naming {
         profile: name.unwrap_or_else(|| DEFAULT_NAME.to_owned()),
-        program: again(request),
+        program: again(ready, request),
         token_file: match &request.source.token {
             TokenSource::File(path) => Some(absolute(path)),
             _ => None,
         },
-        ca_file: ca_file(&request.source, desk),
+        ca_file: ready.ca_file.clone(),
     }
 }
 
-/// This program and the words that have it print the same keys again; nothing where a token is only
-/// there this once.
-pub(crate) fn again(request: &Request) -> Vec<String> {
-    let Some(words) = request.source.words() else {
+/// This program and the words that have it print the same keys again, from wherever it is started;
+/// nothing where a token, or keys, are only there this once.
+fn again(ready: &Ready, request: &Request) -> Vec<String> {
+    let mut source = request.source.clone();
+    if source.onyxia.is_none() && source.endpoint.is_none() {
+        source.onyxia.clone_from(&ready.platform);
+    }
+    let Some(words) = source.words() else {
         return Vec::new();
     };
     let program = request.own_path.to_string_lossy().into_owned();
-    [program, CREDENTIAL_PROCESS.to_owned()]
+    let words = [program, CREDENTIAL_PROCESS.to_owned()]
         .into_iter()
-        .chain(words)
-        .collect()
-}
-
-/// The file with the store's certificate authorities, for the next tool.
-pub(crate) fn ca_file(source: &Source, desk: &Desk<'_>) -> Option<PathBuf> {
-    desk.authorities(source).first().map(|path| absolute(path))
+        .chain(words);
+    words.chain(request.terms.words()).collect()
 }
 
 /// Makes the answer ready for the next call, which is not told again what has been said once.
 fn keep(ready: &Ready, request: &Request, text: &str, desk: &Desk<'_>) {
     let keeps = request.terms.cache == crate::cache::CacheKind::File;
-    let (Some(question), Some((identity, token_id)), Some(fresh_until)) =
-        (warm::question(), &ready.login, ready.fresh_until)
-    else {
+    let (Some(question), Some((identity, token_id)), Some(fresh_until), Ok(sessions)) = (
+        warm::question(),
+        &ready.login,
+        ready.fresh_until,
+        desk.sessions(),
+    ) else {
         return;
     };
+    // Which account and which platform are meant can change, and what the token says of the user.
+    let fresh_until = fresh_until.min(desk.world.now() + READY_FOR);
     let (Some(file), Ok(until)) = (question.file(), u64::try_from(fresh_until.as_second())) else {
         return;
     };
@@ -106,7 +113,7 @@ fn keep(ready: &Ready, request: &Request, text: &str, desk: &Desk<'_>) {
     }
     let content = datalab_core::ready::compose(&question, until, token_id, None, text.as_bytes());
     // A call without it is slower, and that is all.
-    let session = desk.sessions.session(identity, &[]);
+    let session = sessions.session(identity, &[]);
     let _ = session.keep_reply(token_id, &file, &content);
 }
 

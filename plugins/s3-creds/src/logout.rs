@@ -29,8 +29,12 @@ pub(crate) struct LoggedOut {
 
 /// Takes keys away, and answers that were made ready from them first: they open doors.
 pub(crate) fn logout(request: &Request, desk: &Desk<'_>) -> Result<LoggedOut, Failure> {
-    if let Some(folder) = ready::folder("s3-creds") {
-        empty(Folder::open(&folder)?, |_| true)?;
+    for folder in ready::folders("s3-creds") {
+        let folder = Folder::open(&folder)?;
+        if let Some(folder) = &folder {
+            folder.sweep()?;
+        }
+        empty(folder, |_| true)?;
     }
     let mut removed = 0;
     if let Some(folder) = desk.kept_folder()? {

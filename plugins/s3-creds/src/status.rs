@@ -61,7 +61,7 @@ pub(crate) fn status(desk: &Desk<'_>) -> Result<Status, Failure> {
         return Ok(Status { items: Vec::new() });
     };
     let shelf = Shelf::new(folder, desk.world);
-    let (sessions, _) = desk.sessions.all()?;
+    let (sessions, _) = desk.sessions()?.all()?;
     let now = desk.world.now();
     let mut items: Vec<Kept> = shelf
         .all()?

@@ -20,12 +20,17 @@ pub(crate) async fn ensure(place: &Place, source: &Source, desk: &Desk<'_>) -> R
     if source.token != TokenSource::Session {
         return Ok(());
     }
-    let known = &desk.known;
-    let familiarity = known.familiarity(&login.issuer, &login.client_id, Some(sts_url));
-    // Who has set a login up by a platform has taken its word for where its services are.
-    let by_platform = known.issuers.iter().any(|known| {
-        known.issuer == login.issuer && known.platform.is_some() && known.platform == place.platform
-    });
+    let (familiarity, by_platform) = {
+        let known = desk.known();
+        let familiarity = known.familiarity(&login.issuer, &login.client_id, Some(sts_url));
+        // Who has set a login up by a platform has taken its word for where its services are.
+        let by_platform = known.issuers.iter().any(|known| {
+            known.issuer == login.issuer
+                && known.platform.is_some()
+                && known.platform == place.platform
+        });
+        (familiarity, by_platform)
+    };
     if familiarity == Familiarity::Known || by_platform {
         return Ok(());
     }
@@ -62,18 +67,23 @@ pub(crate) async fn ensure(place: &Place, source: &Source, desk: &Desk<'_>) -> R
             }
         }
     }
-    KnownIssuers::update(&KnownIssuers::folder(desk.world)?, desk.world, |known| {
+    let learnt = KnownIssuers::update(&KnownIssuers::folder(desk.world)?, desk.world, |known| {
         let entry = known.entry(&login.issuer, &login.client_id);
         entry.add_server(sts_url);
-        if let Some(file) = source.issuer_ca.as_ref().or(source.ca_file.as_ref()) {
+        // One that was given for all of a platform is its issuer's too.
+        let of_all = source.ca_file.as_ref().filter(|_| place.platform.is_some());
+        if let Some(file) = source.issuer_ca.as_ref().or(of_all) {
             entry
                 .certificate_authority
                 .get_or_insert_with(|| crate::source::absolute(file));
         }
-        if place.platform.is_some() {
-            entry.platform.clone_from(&place.platform);
+        let platform = place.platform.as_ref();
+        // What travels in the clear can be changed on the way.
+        if let Some(url) = platform.filter(|url| url.starts_with("https://")) {
+            entry.platform = Some(url.clone());
         }
     })
     .await?;
+    desk.learn(learnt);
     Ok(())
 }

@@ -50,7 +50,8 @@ pub(crate) async fn verify(
     };
     let ready = issue::issue(source, &terms, desk).await?;
     let issued = &ready.issued;
-    let client = desk.http(source, &issued.store.url)?;
+    let authorities: Vec<_> = ready.ca_file.iter().cloned().collect();
+    let client = desk.http(&authorities, &issued.store.url)?;
     let mut verdict = Verdict {
         endpoint: issued.store.url.clone(),
         checks: Vec::new(),

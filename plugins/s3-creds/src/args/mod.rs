@@ -106,6 +106,9 @@ struct GetArgs {
 
 #[derive(Args, Debug)]
 struct CredentialProcessArgs {
+    /// Print the keys although standard output is a terminal
+    #[arg(long)]
+    show_secret: bool,
     #[command(flatten)]
     source: SourceArgs,
 }
@@ -246,14 +249,18 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
             })
         }
         Verb::CredentialProcess(args) => print(&plain, async {
-            let (source, terms) = args.source.into_request(world)?;
+            let CredentialProcessArgs {
+                show_secret,
+                source,
+            } = *args;
+            let (source, terms) = source.into_request(world)?;
             let request = get::Request {
                 source,
                 terms,
                 form: Form::CredentialProcess,
                 name: None,
                 own_path: own_path(world, argv0)?,
-                show_secret: true,
+                show_secret,
             };
             get::get(&request, &desk()?).await
         }),

@@ -52,9 +52,7 @@ impl<'d> Bearer<'d> {
                 return SharedLogin::choose(source, login, how, desk)
                     .map(|login| Self::Session(Box::new(login)));
             }
-            TokenSource::Stdin => desk.world.streams().all_input().map_err(|error| {
-                Failure::new(Kind::Failed, "standard input cannot be read").caused_by(&error)
-            })?,
+            TokenSource::Stdin => desk.input()?.to_owned(),
             TokenSource::File(path) => read_text(path)?,
             TokenSource::Variable(name) => {
                 let value = desk.world.environment().get(name);
@@ -124,11 +122,9 @@ impl<'d> Bearer<'d> {
         match self {
             Self::Token(_, claims) => format!("{} {}", claims.issuer(), claims.subject()),
             Self::Session(login) => {
-                format!(
-                    "{} {}",
-                    login.session.identity().file_name(),
-                    login.kind.name()
-                )
+                // The audience has the scopes in it, by which the provider decides what it says.
+                let session = login.session.identity().file_name();
+                format!("{session} {} {}", login.kind.name(), login.audience)
             }
         }
     }

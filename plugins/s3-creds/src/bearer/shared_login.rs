@@ -24,7 +24,7 @@ pub(crate) struct SharedLogin<'d> {
     desk: &'d Desk<'d>,
     pub(super) session: Session<'d>,
     /// What the token for the store is kept under, in the session.
-    audience: String,
+    pub(super) audience: String,
     /// Scopes without which its token is of no use to the store.
     scopes: Vec<String>,
     pub(super) kind: TokenKind,
@@ -41,8 +41,9 @@ impl<'d> SharedLogin<'d> {
         desk: &'d Desk<'d>,
     ) -> Result<Self, Failure> {
         check_issuer(&login.issuer)?;
+        let known = desk.known();
         let of_issuer = || {
-            let known = desk.known.issuers.iter();
+            let known = known.issuers.iter();
             known.filter(|known| known.issuer == login.issuer)
         };
         // A login that was set up for several services: the store's own is one scope of it.
@@ -61,7 +62,8 @@ impl<'d> SharedLogin<'d> {
             // One authority signs for all of a platform, more often than not.
             authorities.extend(known.or_else(|| source.ca_file.clone()));
         }
-        let (sessions, _) = desk.sessions.all()?;
+        let logins = desk.sessions()?;
+        let (sessions, _) = logins.all()?;
         let mut accounts = sessions.iter().filter(|record| {
             record.identity.issuer == login.issuer
                 && record.identity.client_id == login.client_id
@@ -99,7 +101,7 @@ impl<'d> SharedLogin<'d> {
         });
         Ok(Self {
             desk,
-            session: desk.sessions.session(&identity, &authorities),
+            session: logins.session(&identity, &authorities),
             audience: match scopes.is_empty() {
                 true => AUDIENCE.to_owned(),
                 false => format!("{AUDIENCE} {}", scopes.join(" ")),
@@ -163,7 +165,8 @@ impl<'d> SharedLogin<'d> {
     fn login_options(&self) -> LoginOptions {
         let identity = self.session.identity();
         let mut scopes = self.scopes.clone();
-        let known = self.desk.known.find(&identity.issuer, &identity.client_id);
+        let known = self.desk.known();
+        let known = known.find(&identity.issuer, &identity.client_id);
         let audiences = known.into_iter().flat_map(|known| &known.audiences);
         for scope in audiences.filter_map(|audience| audience.scope.as_ref()) {
             if !scopes.contains(scope) {

@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use data_encoding::HEXLOWER;
 use datalab_core::{
     store::{Folder, KeyPlace, SealError, Sealed, Sealer},
@@ -61,6 +63,8 @@ pub(crate) struct Entry {
     pub(crate) expiration: Timestamp,
     /// What the server agreed to, in seconds.
     pub(crate) asked_seconds: u64,
+    /// The authorities that the store's certificate needs beside the system's.
+    pub(crate) ca_file: Option<PathBuf>,
     secrets: Secrets,
 }
 
@@ -103,6 +107,7 @@ pub(crate) struct Facts {
     pub(crate) obtained: Timestamp,
     pub(crate) expires: Timestamp,
     pub(crate) asked_seconds: u64,
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 impl Entry {
@@ -141,6 +146,7 @@ impl Entry {
             obtained: facts.obtained,
             expires: facts.expires,
             asked_seconds: facts.asked_seconds,
+            ca_file: facts.ca_file,
             secrets,
         })
     }
@@ -245,6 +251,7 @@ mod tests {
             obtained: Timestamp::UNIX_EPOCH,
             expires: Timestamp::from_second(seconds).unwrap(),
             asked_seconds: 3600,
+            ca_file: None,
         };
         let (world, _) = World::test(Timestamp::UNIX_EPOCH, []);
         Entry::new(&credentials, facts, None, &world).unwrap()

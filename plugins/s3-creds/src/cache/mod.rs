@@ -7,7 +7,7 @@ mod shelf;
 
 pub(crate) use self::{
     entry::{Entry, Facts, Key},
-    shelf::{Shelf, Slot},
+    shelf::{Shelf, Slot, Turn},
 };
 
 /// Where keys are kept.

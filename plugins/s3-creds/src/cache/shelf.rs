@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use datalab_core::{
     report::Failure,
-    store::{Folder, Lock, Sealer},
+    store::{Folder, Lock, LockError, Sealer},
     world::World,
 };
 use jiff::Timestamp;
@@ -34,6 +34,14 @@ pub(crate) struct Slot<'s> {
     folder: Folder,
     world: &'s World,
     _lock: Lock,
+}
+
+/// What came of waiting for a slot.
+#[derive(Debug)]
+pub(crate) enum Turn<'s> {
+    Mine(Slot<'s>),
+    /// Nothing can be kept: the disk is full, or may only be read.
+    Unusable(Failure),
 }
 
 impl<'w> Shelf<'w> {
@@ -78,6 +86,10 @@ impl<'w> Shelf<'w> {
             // What was not finished has secrets too, and nobody says whose. A process that is about to
             // finish it finds that its keys are not kept, which is what a logout is for.
             folder.sweep()?;
+            // What a process that was killed has not finished; one that is at it has the lock.
+            if let Ok(_lock) = folder.try_lock(LOCK) {
+                folder.sweep()?;
+            }
             let Some(content) = folder.read(ENTRY)? else {
                 continue;
             };
@@ -92,10 +104,18 @@ impl<'w> Shelf<'w> {
 
     /// The place for the keys, once nobody else fills it. Who waited for a process that was refused
     /// is told the same.
-    pub(crate) async fn slot(&self, key: &Key, began: Timestamp) -> Result<Slot<'_>, Failure> {
-        let folder = self.folder.make_folder(&key.file_name())?;
-        let lock = folder.lock(LOCK, PATIENCE, |_| {}).await?;
-        folder.sweep()?;
+    pub(crate) async fn slot(&self, key: &Key, began: Timestamp) -> Result<Turn<'_>, Failure> {
+        let opened = async {
+            let folder = self.folder.make_folder(&key.file_name())?;
+            let lock = folder.lock(LOCK, PATIENCE, |_| {}).await?;
+            folder.sweep()?;
+            Ok::<_, LockError>((folder, lock))
+        };
+        let (folder, lock) = match opened.await {
+            Ok(opened) => opened,
+            Err(LockError::Unusable(error)) => return Ok(Turn::Unusable(error.into())),
+            Err(held) => return Err(held.into()),
+        };
         let slot = Slot {
             folder,
             world: self.world,
@@ -104,8 +124,11 @@ impl<'w> Shelf<'w> {
         let failed = slot.folder.read(FAILED).ok().flatten();
         let failed = failed.and_then(|content| serde_json::from_slice::<Failed>(&content).ok());
         match failed {
-            Some(failed) if failed.at >= began => Err(failed.into_failure()),
-            _ => Ok(slot),
+            // Not one of a clock that was ahead.
+            Some(failed) if (began..=self.world.now()).contains(&failed.at) => {
+                Err(failed.into_failure())
+            }
+            _ => Ok(Turn::Mine(slot)),
         }
     }
 

@@ -88,7 +88,7 @@ pub(crate) async fn configure(request: &Request, desk: &Desk<'_>) -> Result<Conf
                 own_path: request.own_path.clone(),
                 show_secret: true,
             };
-            let naming = get::naming(&ready, &naming, desk);
+            let naming = get::naming(&ready, &naming);
             Plan::of(request, &ready, &naming, desk)?
         }
     };

@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use datalab_core::{
     http::{self, Client, Patience},
     oidc::{Claims, check_issuer},
@@ -6,7 +8,7 @@ use datalab_core::{
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::{desk::Desk, source::Source, span::in_words};
+use crate::{desk::Desk, span::in_words};
 
 /// Servers differ in how much they allow; MinIO allows nothing.
 const TOLERATED: SignedDuration = SignedDuration::from_secs(5);
@@ -15,7 +17,7 @@ const TOLERATED: SignedDuration = SignedDuration::from_secs(5);
 pub(super) async fn look(
     token: &str,
     claims: Option<&Claims>,
-    source: &Source,
+    authorities: &[PathBuf],
     desk: &Desk<'_>,
 ) -> Vec<Finding> {
     let Some(claims) = claims else {
@@ -29,7 +31,7 @@ pub(super) async fn look(
     if let Err(error) = check_issuer(issuer) {
         return vec![Finding::new("issuer", Verdict::Wrong, error.to_string())];
     }
-    let keys = match desk.http(source, issuer) {
+    let keys = match desk.http(authorities, issuer) {
         Ok(client) => keys(issuer, &client).await,
         Err(failure) => Err(failure.problem().to_owned()),
     };

@@ -4,6 +4,8 @@
 mod environment;
 mod issuer;
 
+use std::path::PathBuf;
+
 use datalab_core::{
     oidc::Claims,
     onyxia,
@@ -64,6 +66,7 @@ pub(crate) async fn doctor(
     findings.push(Finding::new("store", Verdict::Ok, described(place)));
     if place.sts_url.is_some() {
         trust::ensure(place, source, desk).await?;
+        let authorities = desk.place_authorities(source, place);
         let bearer = Bearer::choose(source, place.login.as_ref(), terms.how, desk)?;
         match bearer.token().await {
             Err(failure) => findings.push(wrong("login", &failure)),
@@ -74,7 +77,9 @@ pub(crate) async fn doctor(
                         .iter()
                         .map(|claims| audience(claims, place.login.as_ref())),
                 );
-                findings.extend(issuer::look(token.expose(), claims.as_ref(), source, desk).await);
+                findings.extend(
+                    issuer::look(token.expose(), claims.as_ref(), &authorities, desk).await,
+                );
             }
         }
     }
@@ -97,7 +102,8 @@ pub(crate) async fn doctor(
             findings.push(Finding::new("keys", Verdict::Ok, life));
             let notes = ready.notes.iter();
             findings.extend(notes.map(|note| Finding::new("keys", Verdict::Odd, note.clone())));
-            findings.push(listing(&ready.issued, source, desk).await);
+            let authorities: Vec<_> = ready.ca_file.iter().cloned().collect();
+            findings.push(listing(&ready.issued, source, &authorities, desk).await);
         }
     }
     Ok(Diagnosis {
@@ -183,8 +189,13 @@ async fn other_token(source: &Source, terms: &Terms, desk: &Desk<'_>) -> Option<
     })
 }
 
-async fn listing(issued: &crate::issued::Issued, source: &Source, desk: &Desk<'_>) -> Finding {
-    let client = match desk.http(source, &issued.store.url) {
+async fn listing(
+    issued: &crate::issued::Issued,
+    source: &Source,
+    authorities: &[PathBuf],
+    desk: &Desk<'_>,
+) -> Finding {
+    let client = match desk.http(authorities, &issued.store.url) {
         Ok(client) => client,
         Err(failure) => return wrong("rights", &failure),
     };

@@ -35,7 +35,7 @@ pub(crate) use aws_profile::AwsProfile;
 pub(crate) use naming::Naming;
 pub(crate) use note::notes;
 pub(crate) use section::Section;
-pub(crate) use variables::Variables;
+pub(crate) use variables::{Opener, Variables};
 
 use crate::issued::Issued;
 

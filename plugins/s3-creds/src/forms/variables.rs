@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use datalab_core::report::Failure;
 
 use super::Naming;
@@ -5,7 +7,7 @@ use crate::issued::{Issued, Server};
 
 /// What another way to credentials, or to another store, may have left in the environment: most
 /// tools would believe it before, or beside, what is set here.
-const STALE: [&str; 9] = [
+const STALE: [&str; 15] = [
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_SECURITY_TOKEN",
@@ -16,6 +18,14 @@ const STALE: [&str; 9] = [
     "AWS_SECRET_KEY",
     "AWSSESSIONTOKEN",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    // Of another endpoint of its SDK's: the platform's own, in a pod, or one of ours that is gone.
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    // Of another store, for tools that know no other name for it.
+    "AWS_ENDPOINT_URL",
+    "S3_ENDPOINT_URL",
 ];
 
 /// The environment of a program that uses the credentials.
@@ -59,8 +69,7 @@ impl Variables {
         Ok(Self { set, unset })
     }
 
-    /// The same for a program that asks an endpoint of its SDK for keys, at this address and with
-    /// this token.
+    /// The same for a program that asks an endpoint of its SDK for keys, at this address.
     ///
     /// # Errors
     /// As [`of`](Self::of).
@@ -68,11 +77,18 @@ impl Variables {
         issued: &Issued,
         naming: &Naming,
         address: String,
-        token: String,
+        opener: Opener,
     ) -> Result<Self, Failure> {
+        let opener = match opener {
+            Opener::Token(token) => ("AWS_CONTAINER_AUTHORIZATION_TOKEN", token),
+            Opener::File(file) => (
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+                file.to_string_lossy().into_owned(),
+            ),
+        };
         let mut set = vec![
             ("AWS_CONTAINER_CREDENTIALS_FULL_URI", address),
-            ("AWS_CONTAINER_AUTHORIZATION_TOKEN", token),
+            opener,
             // SDKs look into the user's profiles before they ask the endpoint.
             ("AWS_SHARED_CREDENTIALS_FILE", NO_PROFILES.to_owned()),
             ("AWS_CONFIG_FILE", NO_PROFILES.to_owned()),
@@ -80,19 +96,18 @@ impl Variables {
         set.extend(of_store(issued, naming)?);
         let mut unset = STALE.to_vec();
         unset.extend(KEYS);
+        unset.retain(|name| set.iter().all(|(other, _)| other != name));
         Ok(Self { set, unset })
     }
+}
 
-    /// The store alone.
-    ///
-    /// # Errors
-    /// As [`of`](Self::of).
-    pub(crate) fn of_store(issued: &Issued, naming: &Naming) -> Result<Self, Failure> {
-        Ok(Self {
-            set: of_store(issued, naming)?,
-            unset: Vec::new(),
-        })
-    }
+/// What opens an endpoint.
+#[derive(Debug)]
+pub(crate) enum Opener {
+    /// The token itself.
+    Token(String),
+    /// A file that holds it.
+    File(PathBuf),
 }
 
 fn of_store(issued: &Issued, naming: &Naming) -> Result<Vec<(&'static str, String)>, Failure> {

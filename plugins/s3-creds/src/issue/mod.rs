@@ -2,6 +2,8 @@
 
 mod exchange;
 
+use std::path::PathBuf;
+
 use datalab_core::{
     oidc::Identity,
     report::{Failure, Kind},
@@ -16,7 +18,7 @@ use crate::{
     issued::{Credentials, Issued, Origin, Server},
     policy,
     role::{self, Offer},
-    source::{Place, Source, places},
+    source::{Place, Source, absolute, places},
     static_keys, trust,
 };
 
@@ -34,6 +36,20 @@ pub(crate) struct Terms {
     pub(crate) anew: bool,
 }
 
+impl Terms {
+    /// Flags that say the same of where keys are kept, and how long they have to live.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let cache = match self.cache {
+            CacheKind::File => None,
+            CacheKind::Keyring => Some("--cache=keyring".to_owned()),
+            CacheKind::None => Some("--no-cache".to_owned()),
+        };
+        let margin =
+            (self.margin != MARGIN).then(|| format!("--min-ttl={}s", self.margin.as_secs()));
+        cache.into_iter().chain(margin).collect()
+    }
+}
+
 /// Keys that can be handed out.
 #[derive(Debug)]
 pub(crate) struct Ready {
@@ -46,6 +62,10 @@ pub(crate) struct Ready {
     pub(crate) expires: Option<Timestamp>,
     /// The login that they are of, and which of its tokens was at hand; `None` without a login.
     pub(crate) login: Option<(Identity, String)>,
+    /// The authorities that programs need to trust the store.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Where the platform that told all this has its configuration.
+    pub(crate) platform: Option<String>,
     /// What a person ought to know.
     pub(crate) notes: Vec<String>,
 }
@@ -204,6 +224,8 @@ fn static_keys(place: &Place, source: &Source, desk: &Desk<'_>) -> Result<Ready,
         fresh_until: None,
         expires: None,
         login: None,
+        ca_file: source.ca_file.as_deref().map(absolute),
+        platform: place.platform.clone(),
         notes: Vec::new(),
     })
 }

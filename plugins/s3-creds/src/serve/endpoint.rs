@@ -3,7 +3,7 @@
 //!
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
 
-use std::{convert::Infallible, fmt, time::Duration};
+use std::{cell::RefCell, convert::Infallible, fmt, pin::pin, time::Duration};
 
 use data_encoding::BASE64URL_NOPAD;
 use datalab_core::{
@@ -21,9 +21,13 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
-use tokio::sync::Mutex;
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
 
 use crate::{
     desk::Desk,
@@ -43,17 +47,32 @@ const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// More connections at once than any program opens; the next one waits.
 const MOST_CONNECTIONS: usize = 256;
 
+/// How long a request waits for new keys while those at hand hold: botocore gives up after 2 s.
+const BRIEFLY: Duration = Duration::from_secs(1);
+
+/// Who asks again within this time after a renewal that failed is told the same.
+const JUST_FAILED: SignedDuration = SignedDuration::from_secs(2);
+
 /// Bytes of the token that opens it: nobody else on this machine guesses it.
 const TOKEN_LENGTH: usize = 32;
 
 /// A port of this machine that hands out keys to who has its token.
+///
+/// New keys are the endpoint's own errand, not a connection's: whoever hangs up while they are asked
+/// for leaves it as it is.
 pub(crate) struct Endpoint<'d> {
     listener: LocalListener,
     token: Secret<String>,
     source: &'d Source,
     terms: &'d Terms,
     desk: &'d Desk<'d>,
-    at_hand: Mutex<Ready>,
+    at_hand: RefCell<Ready>,
+    /// Why the last renewal brought nothing, and when.
+    failed: RefCell<Option<(Timestamp, String)>>,
+    /// Somebody wants new keys.
+    wanted: Notify,
+    /// Changes with each renewal that has ended.
+    renewals: watch::Sender<u64>,
 }
 
 impl fmt::Debug for Endpoint<'_> {
@@ -86,7 +105,10 @@ impl<'d> Endpoint<'d> {
             source,
             terms,
             desk,
-            at_hand: Mutex::new(ready),
+            at_hand: RefCell::new(ready),
+            failed: RefCell::new(None),
+            wanted: Notify::new(),
+            renewals: watch::channel(0).0,
         })
     }
 
@@ -103,8 +125,10 @@ impl<'d> Endpoint<'d> {
     /// Serves, for as long as it is waited for.
     pub(crate) async fn serve(&self) -> Infallible {
         let mut connections = FuturesUnordered::new();
+        let mut renewals = pin!(self.renew_when_wanted());
         loop {
             tokio::select! {
+                never = &mut renewals => match never {},
                 Some(()) = connections.next() => {}
                 accepted = self.listener.accept(), if connections.len() < MOST_CONNECTIONS => {
                     // A connection that is gone already wants nothing.
@@ -122,6 +146,52 @@ impl<'d> Endpoint<'d> {
                 }
             }
         }
+    }
+
+    async fn renew_when_wanted(&self) -> Infallible {
+        loop {
+            self.wanted.notified().await;
+            if !self.is_fresh() && !self.has_just_failed() {
+                self.renew().await;
+            }
+            self.renewals.send_modify(|renewals| *renewals += 1);
+        }
+    }
+
+    async fn renew(&self) {
+        match issue::issue(self.source, self.terms, self.desk).await {
+            Ok(ready) => {
+                self.at_hand.replace(ready);
+                self.failed.replace(None);
+            }
+            Err(failure) => {
+                self.desk.world.streams().talk(&failure.to_string());
+                let failed = (self.desk.world.now(), failure.problem().to_owned());
+                self.failed.replace(Some(failed));
+            }
+        }
+    }
+
+    fn is_fresh(&self) -> bool {
+        let now = self.desk.world.now();
+        self.at_hand
+            .borrow()
+            .fresh_until
+            .is_none_or(|until| now < until)
+    }
+
+    fn holds(&self) -> bool {
+        let now = self.desk.world.now();
+        self.at_hand
+            .borrow()
+            .expires
+            .is_none_or(|expires| now < expires)
+    }
+
+    fn has_just_failed(&self) -> bool {
+        let failed = self.failed.borrow();
+        let at = failed.as_ref().map(|(at, _)| *at);
+        at.is_some_and(|at| self.desk.world.now().duration_since(at) < JUST_FAILED)
     }
 
     async fn answer(
@@ -162,25 +232,25 @@ impl<'d> Endpoint<'d> {
             .then_some((StatusCode::METHOD_NOT_ALLOWED, "keys are only read here"))
     }
 
-    /// Keys that are good; one request gets new ones, and the others wait for what it gets.
+    /// Keys that are good: new ones, or those at hand while these hold and new ones take their time.
     async fn keys(&self) -> Response<Full<Bytes>> {
-        let mut at_hand = self.at_hand.lock().await;
-        let now = self.desk.world.now();
-        if at_hand.fresh_until.is_some_and(|until| until <= now) {
-            match issue::issue(self.source, self.terms, self.desk).await {
-                Ok(ready) => *at_hand = ready,
-                Err(failure) => {
-                    let problem = printable(failure.problem());
-                    if at_hand.expires.is_none_or(|expires| expires <= now) {
-                        self.desk.world.streams().talk(&failure.to_string());
-                        return refused(StatusCode::BAD_GATEWAY, "NoCredentials", &problem);
-                    }
-                    self.desk.world.streams().talk(&format!(
-                        "warning: the keys could not be renewed: {problem}"
-                    ));
-                }
+        if !self.is_fresh() {
+            let mut renewals = self.renewals.subscribe();
+            self.wanted.notify_one();
+            // Whoever hangs up meanwhile has nothing to lose.
+            match self.holds() {
+                true => drop(timeout(BRIEFLY, renewals.changed()).await),
+                false => drop(renewals.changed().await),
             }
         }
+        if !self.holds() {
+            let failed = self.failed.borrow();
+            let reason = failed
+                .as_ref()
+                .map_or("the keys have expired", |(_, reason)| reason);
+            return refused(StatusCode::BAD_GATEWAY, "NoCredentials", &printable(reason));
+        }
+        let at_hand = self.at_hand.borrow();
         let credentials = &at_hand.issued.credentials;
         let token = credentials
             .session_token

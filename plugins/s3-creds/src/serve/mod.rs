@@ -7,15 +7,14 @@ use std::{convert::Infallible, path::PathBuf};
 use clap::ValueEnum;
 use datalab_core::{
     report::{Failure, Kind, printable, quoted},
-    store::Folder,
+    world::{remove_file, write_whole},
 };
 use serde_json::json;
 
 pub(crate) use self::endpoint::Endpoint;
 use crate::{
     desk::Desk,
-    forms::{Naming, Variables},
-    get,
+    forms::{Naming, Opener, Variables},
     issue::{self, Terms},
     source::{Source, absolute},
 };
@@ -60,37 +59,36 @@ pub(crate) async fn serve(
             .talk(&format!("note: {}", printable(note)));
     }
     let naming = Naming {
-        ca_file: get::ca_file(&request.source, desk),
+        ca_file: ready.ca_file.clone(),
         ..Naming::default()
     };
-    let mut variables = Variables::of_store(&ready.issued, &naming)?.set;
+    let issued = ready.issued.clone();
     let endpoint =
         Endpoint::open(request.port, ready, &request.source, &request.terms, desk).await?;
-    variables.push(("AWS_CONTAINER_CREDENTIALS_FULL_URI", endpoint.address()));
     let kept = match &request.token_file {
-        None => {
-            let token = endpoint.token().expose().clone();
-            variables.push(("AWS_CONTAINER_AUTHORIZATION_TOKEN", token));
-            None
-        }
+        None => None,
         Some(file) => {
             let file = absolute(file);
-            let (folder, name) = place(&file)?;
-            folder.write(&name, endpoint.token().expose().as_bytes(), desk.world)?;
-            variables.push((
-                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-                file.to_string_lossy().into_owned(),
-            ));
-            Some(TokenFile { folder, name })
+            write_whole(&file, endpoint.token().expose().as_bytes())?;
+            Some(TokenFile(file))
         }
     };
+    let opener = match &kept {
+        None => Opener::Token(endpoint.token().expose().clone()),
+        Some(TokenFile(file)) => Opener::File(file.clone()),
+    };
+    let Variables { set, unset } =
+        Variables::of_endpoint(&issued, &naming, endpoint.address(), opener)?;
     let text = match request.form {
-        Form::Env => variables
-            .iter()
-            .map(|(name, value)| format!("export {name}={}\n", quoted(value)))
-            .collect(),
+        Form::Env => {
+            let set = set
+                .iter()
+                .map(|(name, value)| format!("export {name}={}\n", quoted(value)));
+            set.chain([format!("unset {}\n", unset.join(" "))])
+                .collect()
+        }
         Form::Json => {
-            let document: serde_json::Map<_, _> = variables
+            let document: serde_json::Map<_, _> = set
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), json!(value)))
                 .collect();
@@ -105,26 +103,10 @@ pub(crate) async fn serve(
 
 /// The endpoint's token in a file, which is of no use when the endpoint is gone.
 #[derive(Debug)]
-struct TokenFile {
-    folder: Folder,
-    name: String,
-}
+struct TokenFile(PathBuf);
 
 impl Drop for TokenFile {
     fn drop(&mut self) {
-        let _ = self.folder.remove(&self.name);
+        let _ = remove_file(&self.0);
     }
-}
-
-fn place(file: &std::path::Path) -> Result<(Folder, String), Failure> {
-    let parts = file
-        .parent()
-        .zip(file.file_name().and_then(|name| name.to_str()));
-    let Some((folder, name)) = parts else {
-        return Err(Failure::new(
-            Kind::Usage,
-            format!("{} is no file's name", file.display()),
-        ));
-    };
-    Ok((Folder::open_or_make(folder)?, name.to_owned()))
 }

@@ -113,7 +113,8 @@ impl Source {
             TokenSource::File(file) => path(&Some(file.clone())),
             TokenSource::Variable(name) => Some(format!("env:{name}")),
         };
-        if self.keys.as_deref() == Some(Path::new("-")) {
+        let is_static = self.server == Some(Server::Static);
+        if self.keys.as_deref() == Some(Path::new("-")) || (is_static && self.keys.is_none()) {
             return None;
         }
         let server = self.server.map(|server| server.name().to_owned());

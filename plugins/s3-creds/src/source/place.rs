@@ -50,8 +50,8 @@ pub(crate) async fn places(source: &Source, desk: &Desk<'_>) -> Result<Vec<Place
 
 /// The only platform that a login was set up with.
 fn known_platform(desk: &Desk<'_>) -> Result<String, Failure> {
-    let mut platforms: Vec<_> = desk
-        .known
+    let known = desk.known();
+    let mut platforms: Vec<_> = known
         .issuers
         .iter()
         .filter_map(|known| known.platform.as_ref())
@@ -84,7 +84,8 @@ async fn of_platform(
     desk: &Desk<'_>,
 ) -> Result<Vec<Place>, Failure> {
     let url = onyxia::configuration_url(address);
-    let client = desk.http(source, &url)?;
+    check_transport(&url, source)?;
+    let client = desk.http(&desk.platform_authorities(source, &url), &url)?;
     let platform = platform::platform(address, &client, desk).await?;
     let region = platform
         .region(source.platform_region.as_deref())
@@ -152,14 +153,18 @@ fn override_by(place: &mut Place, source: &Source) -> Result<(), Failure> {
         Addressing::Path => place.store.path_style = true,
         Addressing::Virtual => place.store.path_style = false,
     }
+    if let Some(url) = &source.sts_endpoint {
+        place.sts_url = Some(url.trim_end_matches('/').to_owned());
+    }
     if let Some(server) = source.server {
         place.server = Some(server);
         if server == Server::Static {
             place.sts_url = None;
         }
     }
-    if let Some(url) = &source.sts_endpoint {
-        place.sts_url = Some(url.trim_end_matches('/').to_owned());
+    // The platform's word is not for what others have said.
+    if source.sts_endpoint.is_some() || source.issuer.is_some() || source.client_id.is_some() {
+        place.platform = None;
     }
     if let Some(arn) = &source.role_arn {
         place.roles = vec![Role {

@@ -31,7 +31,7 @@ pub(super) async fn platform(
     desk: &Desk<'_>,
 ) -> Result<Platform, Failure> {
     let url = onyxia::configuration_url(address);
-    let folder = desk.cache_folder();
+    let folder = desk.cache_folder().ok();
     let name = format!("platform-{}", HEXLOWER.encode(&Sha256::digest(&url)[..16]));
     let now = desk.world.now();
     if let Some(folder) = &folder
