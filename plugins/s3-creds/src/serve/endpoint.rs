@@ -21,7 +21,6 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
 use tokio::{
@@ -50,9 +49,6 @@ const MOST_CONNECTIONS: usize = 256;
 /// How long a request waits for new keys while those at hand hold: botocore gives up after 2 s.
 const BRIEFLY: Duration = Duration::from_secs(1);
 
-/// Who asks again within this time after a renewal that failed is told the same.
-const JUST_FAILED: SignedDuration = SignedDuration::from_secs(2);
-
 /// Bytes of the token that opens it: nobody else on this machine guesses it.
 const TOKEN_LENGTH: usize = 32;
 
@@ -67,8 +63,8 @@ pub(crate) struct Endpoint<'d> {
     terms: &'d Terms,
     desk: &'d Desk<'d>,
     at_hand: RefCell<Ready>,
-    /// Why the last renewal brought nothing, and when.
-    failed: RefCell<Option<(Timestamp, String)>>,
+    /// Why the last renewal brought nothing.
+    failed: RefCell<Option<String>>,
     /// Somebody wants new keys.
     wanted: Notify,
     /// Changes with each renewal that has ended.
@@ -151,7 +147,7 @@ impl<'d> Endpoint<'d> {
     async fn renew_when_wanted(&self) -> Infallible {
         loop {
             self.wanted.notified().await;
-            if !self.is_fresh() && !self.has_just_failed() {
+            if !self.is_fresh() {
                 self.renew().await;
             }
             self.renewals.send_modify(|renewals| *renewals += 1);
@@ -166,8 +162,7 @@ impl<'d> Endpoint<'d> {
             }
             Err(failure) => {
                 self.desk.world.streams().talk(&failure.to_string());
-                let failed = (self.desk.world.now(), failure.problem().to_owned());
-                self.failed.replace(Some(failed));
+                self.failed.replace(Some(failure.problem().to_owned()));
             }
         }
     }
@@ -186,12 +181,6 @@ impl<'d> Endpoint<'d> {
             .borrow()
             .expires
             .is_none_or(|expires| now < expires)
-    }
-
-    fn has_just_failed(&self) -> bool {
-        let failed = self.failed.borrow();
-        let at = failed.as_ref().map(|(at, _)| *at);
-        at.is_some_and(|at| self.desk.world.now().duration_since(at) < JUST_FAILED)
     }
 
     async fn answer(
@@ -247,7 +236,7 @@ impl<'d> Endpoint<'d> {
             let failed = self.failed.borrow();
             let reason = failed
                 .as_ref()
-                .map_or("the keys have expired", |(_, reason)| reason);
+                .map_or("the keys have expired", String::as_str);
             return refused(StatusCode::BAD_GATEWAY, "NoCredentials", &printable(reason));
         }
         let at_hand = self.at_hand.borrow();
