@@ -7,7 +7,8 @@
 //! - what is needed first: `packages` (of the machine), `tools` (the servers, built with Go),
 //!   `image` (of all pods), kept in the cache of `directories`
 //! - the cluster: `pki`, `kubeconfig`, `control_plane`, `node`, each started as a `part`
-//! - around it: [`init`] (the first process), `cgroup`, `mounts`, `network`, `state`
+//! - around it: [`init`] (the first process), `cgroup`, `mounts`, `network`, `state`; `guest` (what comes
+//!   later)
 //! - on it: [`policy`] (enforces NetworkPolicies), [`tenant`] (namespaces, users and databases)
 //! - on it when a story asks for it: `cloudnative_pg` (the operator), [`keycloak`], more images, and the
 //!   browser that logs in there ([`headless`], by way of [`https`]); [`ceph`] and [`versitygw`] (object
@@ -38,6 +39,7 @@ mod directories;
 mod guest;
 pub mod headless;
 pub mod https;
+mod iam;
 pub mod identity_provider;
 mod image;
 pub mod init;

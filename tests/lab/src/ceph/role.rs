@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Ceph, Error};
 use crate::https::Request;
-
-/// The version of IAM's language for policies.
-const POLICY_LANGUAGE: &str = "2012-10-17";
+use crate::iam;
 
 /// What the gateway demands and does not check: this release never looks at a thumbprint.
 const THUMBPRINT: &str = "0000000000000000000000000000000000000000";
@@ -72,24 +70,8 @@ impl Role {
             statement["Condition"]["StringEquals"][format!("{provider}:{key}")] =
                 value.as_str().into();
         }
-        json!({ "Version": POLICY_LANGUAGE, "Statement": [statement] })
+        iam::policy(&json!([statement]))
     }
-}
-
-/// Everything in the buckets of one user, and the list of their names.
-fn permissions(name: &str) -> Value {
-    let buckets = [name, &format!("{name}-*")];
-    let resources = buckets.iter().flat_map(|bucket| {
-        let bucket = format!("arn:aws:s3:::{bucket}");
-        [format!("{bucket}/*"), bucket]
-    });
-    json!({
-        "Version": POLICY_LANGUAGE,
-        "Statement": [
-            { "Effect": "Allow", "Action": ["s3:*"], "Resource": resources.collect::<Vec<_>>() },
-            { "Effect": "Allow", "Action": ["s3:ListAllMyBuckets"], "Resource": ["arn:aws:s3:::*"] },
-        ],
-    })
 }
 
 fn without_scheme(issuer: &str) -> &str {
@@ -99,20 +81,19 @@ fn without_scheme(issuer: &str) -> &str {
 impl Ceph {
     /// Registers an issuer, with the clients whose tokens count.
     pub(super) fn register(&self, issuer: &str, clients: &[&str]) -> Result<(), Error> {
+        let numbered = |number| format!("ClientIDList.member.{number}");
+        let names: Vec<String> = (1..=clients.len()).map(numbered).collect();
         let mut fields = vec![
-            (
-                "Action".to_owned(),
-                "CreateOpenIDConnectProvider".to_owned(),
-            ),
-            ("Url".to_owned(), issuer.to_owned()),
-            ("ThumbprintList.member.1".to_owned(), THUMBPRINT.to_owned()),
+            ("Action", "CreateOpenIDConnectProvider"),
+            ("Url", issuer),
+            ("ThumbprintList.member.1", THUMBPRINT),
         ];
-        for (number, client) in (1..).zip(clients) {
-            fields.push((
-                format!("ClientIDList.member.{number}"),
-                (*client).to_owned(),
-            ));
-        }
+        fields.extend(
+            names
+                .iter()
+                .map(String::as_str)
+                .zip(clients.iter().copied()),
+        );
         self.iam(&format!("the provider {issuer}"), &fields)
     }
 
@@ -120,34 +101,35 @@ impl Ceph {
     pub(super) fn add_role(&self, role: &Role) -> Result<(), Error> {
         let what = format!("the role {}", role.name);
         // Without a space, which this release does not read out of a form.
+        let trust = role.trust().to_string();
         let mut fields = vec![
-            ("Action".to_owned(), "CreateRole".to_owned()),
-            ("RoleName".to_owned(), role.name.clone()),
-            ("Path".to_owned(), "/".to_owned()),
-            (
-                "AssumeRolePolicyDocument".to_owned(),
-                role.trust().to_string(),
-            ),
+            ("Action", "CreateRole"),
+            ("RoleName", &role.name),
+            ("Path", "/"),
+            ("AssumeRolePolicyDocument", &trust),
         ];
-        if let Some(longest) = role.longest {
-            fields.push(("MaxSessionDuration".to_owned(), longest.to_string()));
-        }
+        let longest = role.longest.map(|seconds| seconds.to_string());
+        fields.extend(
+            longest
+                .iter()
+                .map(|seconds| ("MaxSessionDuration", seconds.as_str())),
+        );
         self.iam(&what, &fields)?;
         let Some(name) = &role.buckets_of else {
             return Ok(());
         };
+        let permissions = iam::buckets_of(name).to_string();
         let fields = [
-            ("Action".to_owned(), "PutRolePolicy".to_owned()),
-            ("RoleName".to_owned(), role.name.clone()),
-            ("PolicyName".to_owned(), "buckets".to_owned()),
-            ("PolicyDocument".to_owned(), permissions(name).to_string()),
+            ("Action", "PutRolePolicy"),
+            ("RoleName", &role.name),
+            ("PolicyName", "buckets"),
+            ("PolicyDocument", &permissions),
         ];
         self.iam(&format!("the policy of {what}"), &fields)
     }
 
-    fn iam(&self, what: &str, fields: &[(String, String)]) -> Result<(), Error> {
-        let fields = fields.iter().map(|(name, value)| (name, value));
-        let request = Request::form(&format!("{}/", self.url()), fields)?;
+    fn iam(&self, what: &str, fields: &[(&str, &str)]) -> Result<(), Error> {
+        let request = Request::form(&format!("{}/", self.url()), fields.iter().copied())?;
         let answer = self
             .client
             .send(&self.administrator().sign("iam", request))?;

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{ACCOUNT, ADMINISTRATOR, Error, PORT, REALM, STS_PORT, VersityGw};
 use crate::Lab;
 use crate::command::{bound, run, run_with_input};
 use crate::guest::{Guests, Record};
 use crate::https::{Client, Request};
+use crate::iam;
 use crate::keycloak::{self, PUBLIC_NAME};
 use crate::lock::Lock;
 use crate::packages;
@@ -23,9 +24,8 @@ use crate::tools;
 /// neither private nor anybody's.
 const PUBLIC_ADDRESS: &str = "192.0.2.10";
 
-/// The version of IAM's interface, and that of its language for policies.
+/// The version of IAM's interface.
 const IAM: &str = "2010-05-08";
-const POLICY_LANGUAGE: &str = "2012-10-17";
 
 /// Half a day, as much as it gives.
 const LONG: &str = "43200";
@@ -143,7 +143,7 @@ fn spawn(
 /// Makes the roles that are there from the start.
 fn furnish(gateway: &VersityGw) -> Result<(), Error> {
     let issuer = format!("{PUBLIC_NAME}/realms/{REALM}");
-    iam(
+    ask_iam(
         gateway,
         "CreateOpenIDConnectProvider",
         &[
@@ -162,40 +162,29 @@ fn furnish(gateway: &VersityGw) -> Result<(), Error> {
         if let Some(user) = user {
             condition[format!("{issuer}:sub")] = admin.user(user).into();
         }
-        let trust = policy(&json!([{
+        let trust = iam::policy(&json!([{
             "Effect": "Allow",
             "Principal": { "Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}") },
             "Action": "sts:AssumeRoleWithWebIdentity",
             "Condition": { "StringEquals": condition },
-        }]));
+        }]))
+        .to_string();
         let mut fields = vec![("RoleName", name), ("AssumeRolePolicyDocument", &trust)];
         fields.extend(longest.map(|seconds| ("MaxSessionDuration", seconds)));
-        iam(gateway, "CreateRole", &fields)?;
+        ask_iam(gateway, "CreateRole", &fields)?;
         let Some(user) = user else { continue };
-        let resources = [user, &format!("{user}-*")].map(|bucket| {
-            let bucket = format!("arn:aws:s3:::{bucket}");
-            [format!("{bucket}/*"), bucket]
-        });
-        let resources = resources.concat();
-        let permissions = policy(&json!([
-            { "Effect": "Allow", "Action": "s3:*", "Resource": resources },
-            { "Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*" },
-        ]));
+        let permissions = iam::buckets_of(user).to_string();
         let fields = [
             ("RoleName", name),
             ("PolicyName", "buckets"),
             ("PolicyDocument", &permissions),
         ];
-        iam(gateway, "PutRolePolicy", &fields)?;
+        ask_iam(gateway, "PutRolePolicy", &fields)?;
     }
     Ok(())
 }
 
-fn policy(statements: &Value) -> String {
-    json!({ "Version": POLICY_LANGUAGE, "Statement": statements }).to_string()
-}
-
-fn iam(gateway: &VersityGw, action: &str, fields: &[(&str, &str)]) -> Result<(), Error> {
+fn ask_iam(gateway: &VersityGw, action: &str, fields: &[(&str, &str)]) -> Result<(), Error> {
     let all = [("Action", action), ("Version", IAM)];
     let fields = all.iter().chain(fields).copied();
     let request = Request::form(&format!("{}/", gateway.sts_url()), fields)?;
