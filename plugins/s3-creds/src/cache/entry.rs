@@ -35,10 +35,13 @@ pub(crate) struct Key {
 }
 
 impl Key {
+    /// The length of its names, in hex digits.
+    pub(super) const NAME_LENGTH: usize = 32;
+
     /// A name for files: the same for the same key only.
     pub(crate) fn file_name(&self) -> String {
         let text = serde_json::json!(self).to_string();
-        HEXLOWER.encode(&Sha256::digest(text)[..16])
+        HEXLOWER.encode(&Sha256::digest(text)[..Self::NAME_LENGTH / 2])
     }
 }
 

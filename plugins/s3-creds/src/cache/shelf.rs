@@ -36,6 +36,11 @@ pub(crate) struct Slot<'s> {
     _lock: Lock,
 }
 
+/// Whether a folder is an entry's: its name is a digest.
+fn is_entry(name: &str) -> bool {
+    name.len() == Key::NAME_LENGTH && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// What came of waiting for a slot.
 #[derive(Debug)]
 pub(crate) enum Turn<'s> {
@@ -78,9 +83,8 @@ impl<'w> Shelf<'w> {
     /// many. Folders and locks stay, since removing a lock that somebody waits for makes two of it.
     pub(crate) fn clear(&self, which: impl Fn(&Entry) -> bool) -> Result<usize, Failure> {
         let mut removed = 0;
-        for name in self.folder.names()? {
-            // A file of this folder itself is none of an entry's.
-            let Ok(Some(folder)) = self.folder.folder(&name) else {
+        for name in self.folder.names()?.iter().filter(|name| is_entry(name)) {
+            let Ok(Some(folder)) = self.folder.folder(name) else {
                 continue;
             };
             // What was not finished has secrets too, and nobody says whose. A process that is about to
