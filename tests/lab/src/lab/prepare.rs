@@ -72,8 +72,10 @@ impl Lab {
             let cache = directories::cache_directory()?;
             packages::provide(&cache, &PROGRAMS, &mut Shared(&progress))?;
             cloudnative_pg::install(self, &mut Shared(&progress))?;
-            // The other client is measured beside, and no story's.
-            self.client(Client::Helm, &mut Shared(&progress))?;
+            // kubelogin is measured beside, and no story's.
+            for client in [Client::Helm, Client::Mc] {
+                self.client(client, &mut Shared(&progress))?;
+            }
             consumers::provide(&cache, &mut Shared(&progress))?;
             // With Keycloak, which it starts beside.
             ceph::start(self, &mut Shared(&progress))?;
