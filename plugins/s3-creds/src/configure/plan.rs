@@ -1,7 +1,7 @@
 //! Which sections of which files make up the settings of a tool.
 
 use datalab_core::{
-    report::{Failure, Kind},
+    report::{Failure, Kind, quoted_if_needed},
     store::ForeignFile,
     world::World,
 };
@@ -286,7 +286,14 @@ fn example(request: &Request, name: &str, bucket: Option<&str>, desk: &Desk<'_>)
                 .unwrap_or_default();
             match request.is_static {
                 true => format!("s3cmd ls{place}"),
-                false => format!("{} exec -- s3cmd ls{place}", desk.name),
+                false => {
+                    let flags = request.source.words().unwrap_or_default();
+                    let flags: String = flags
+                        .iter()
+                        .map(|flag| format!(" {}", quoted_if_needed(flag)))
+                        .collect();
+                    format!("{} exec{flags} -- s3cmd ls{place}", desk.name)
+                }
             }
         }
         Tool::Duckdb => format!(

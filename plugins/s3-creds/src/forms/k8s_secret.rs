@@ -16,7 +16,7 @@ pub(super) fn render(issued: &Issued, naming: &Naming) -> Result<String, Failure
             Kind::Usage,
             format!("no Secret can have that name: {error}"),
         )
-        .next("the same command with --profile my-s3")
+        .next("the same command with --name my-s3")
     })?;
     let credentials = &issued.credentials;
     let store = &issued.store;

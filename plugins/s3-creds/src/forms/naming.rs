@@ -69,7 +69,7 @@ pub(super) fn unfit(name: &str, what: &str, allowed: &str) -> Failure {
     Failure::new(Kind::Usage, format!("{name:?} is no name for {what}"))
         .detail(allowed)
         .next(format!(
-            "the same command with --profile {}",
+            "the same command with --name {}",
             quoted_if_needed(&fitting)
         ))
 }

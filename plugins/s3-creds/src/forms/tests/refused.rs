@@ -45,15 +45,15 @@ fn control_characters_are_refused_by_all_forms() {
 #[test]
 fn names_that_a_tool_cannot_have_are_refused_with_one_that_it_can() {
     for (form, profile, better) in [
-        (Form::AwsProfile, "my lab", "--profile my_lab"),
-        (Form::AwsProfile, "a]b", "--profile a_b"),
-        (Form::AwsProfile, "$(id)", "--profile s3__id_"),
-        (Form::AwsProfile, "", "--profile s3"),
-        (Form::WebIdentity, "it's", "--profile it_s"),
-        (Form::Mc, "my-lab", "--profile my_lab"),
-        (Form::Mc, "1lab", "--profile s31lab"),
-        (Form::Rclone, "a=b", "--profile a_b"),
-        (Form::K8sSecret, "My Lab", "--profile my-s3"),
+        (Form::AwsProfile, "my lab", "--name my_lab"),
+        (Form::AwsProfile, "a]b", "--name a_b"),
+        (Form::AwsProfile, "$(id)", "--name s3__id_"),
+        (Form::AwsProfile, "", "--name s3"),
+        (Form::WebIdentity, "it's", "--name it_s"),
+        (Form::Mc, "my-lab", "--name my_lab"),
+        (Form::Mc, "1lab", "--name s31lab"),
+        (Form::Rclone, "a=b", "--name a_b"),
+        (Form::K8sSecret, "My Lab", "--name my-s3"),
     ] {
         let said = refused(form, &temporary(), &named(profile));
         assert!(said.ends_with(better), "{said}");
