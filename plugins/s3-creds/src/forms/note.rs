@@ -19,10 +19,13 @@ pub(crate) fn notes(form: Form, issued: &Issued, naming: &Naming) -> Vec<String>
         Form::AwsProfile if naming.program.is_empty() => {
             note("nothing can give these keys again, so the profile holds the keys themselves");
         }
-        Form::WebIdentity => note(
-            "the SDK asks for no duration, so the server's own holds; with MinIO that is the \
-             token's life",
-        ),
+        Form::WebIdentity => {
+            note(
+                "the SDK asks for no duration, so the server's own holds; with MinIO that is the \
+                 token's life",
+            );
+            note("SDKs send the token's file as it is: a line end in it makes Ceph refuse");
+        }
         Form::Env | Form::Fish | Form::Dotenv if naming.ca_file.is_some() => note(
             "rclone 1.60 fails when AWS_CA_BUNDLE is set: unset it there, and set RCLONE_CA_CERT",
         ),

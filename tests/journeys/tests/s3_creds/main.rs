@@ -10,3 +10,4 @@ mod refused_as_aws;
 mod renewal;
 mod scene;
 mod story;
+mod tour;

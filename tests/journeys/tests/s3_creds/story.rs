@@ -20,7 +20,7 @@ aws s3 ls --recursive "s3://$1" | awk '{ print $3, $4 }'
 
 /// What she does in a notebook that was started from that shell.
 const NOTEBOOK: &str = r#"
-import os, subprocess, sys, duckdb, pandas, polars
+import subprocess, sys, duckdb, pandas, polars, pyarrow.fs, pyarrow.parquet
 bucket = sys.argv[1]
 # What our output gives to Python is executed, what it gives to DuckDB is asked.
 creds = lambda form: subprocess.run(["kubectl", "datalab", "s3-creds", "get", "-o", form],
@@ -33,6 +33,11 @@ print("pandas", pandas.read_parquet(f"s3://{bucket}/rows.parquet", storage_optio
 frame = polars.read_parquet(f"s3://{bucket}/rows.parquet", storage_options=polars_options)
 frame.with_columns(n=polars.col.n * 10).write_parquet(f"s3://{bucket}/tens.parquet", storage_options=polars_options)
 print("polars", polars.read_parquet(f"s3://{bucket}/tens.parquet", storage_options=polars_options)["n"].sum())
+
+store = pyarrow.fs.S3FileSystem(**pyarrow_options)
+with store.open_output_stream(f"{bucket}/text/n.csv") as out:
+    out.write(b"n\n4200\n")
+print("pyarrow", pyarrow.parquet.read_table(f"{bucket}/tens.parquet", filesystem=store)["n"].to_pylist())
 
 duckdb.sql(creds("duckdb"))
 duckdb.sql(f"COPY (SELECT n * 100 AS n FROM 's3://{bucket}/rows.parquet') TO 's3://{bucket}/hundreds.parquet'")
@@ -82,7 +87,10 @@ fn one_login_serves_kubectl_and_every_client_of_s3() {
 
     let python = ["python", "-c", NOTEBOOK, &alice];
     let said = program(&laptop, python).run().ok();
-    assert_eq!(said, "pandas 42\npolars 420\nduckdb 4200\n");
+    assert_eq!(
+        said,
+        "pandas 42\npolars 420\npyarrow [10, 20, 390]\nduckdb 4200\n"
+    );
 
     // One login, at the first kubectl, was for all of it.
     assert_eq!((laptop.typed(), scene.admin.count("LOGIN", &alice)), (1, 1));
