@@ -25,7 +25,7 @@ use self::{
     plan::Plan,
     work::{Order, Work},
 };
-use crate::{desk::Desk, get, issue, issue::Terms, source::Source};
+use crate::{desk::Desk, forms, get, issue, issue::Terms, source::Source};
 
 /// A tool that has settings of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -83,12 +83,14 @@ pub(crate) async fn configure(request: &Request, desk: &Desk<'_>) -> Result<Conf
             let naming = get::Request {
                 source: request.source.clone(),
                 terms: request.terms,
-                form: crate::forms::Form::AwsProfile,
+                form: forms::Form::AwsProfile,
                 name: request.name.clone(),
                 own_path: request.own_path.clone(),
                 show_secret: true,
             };
             let naming = get::naming(&ready, &naming);
+            // A platform names its profiles, and a token service its keys, as they like.
+            forms::refuse_control_characters(&ready.issued, &naming)?;
             Plan::of(request, &ready, &naming, desk)?
         }
     };

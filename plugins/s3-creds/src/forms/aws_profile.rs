@@ -141,14 +141,14 @@ pub(super) fn store(
     } else {
         "virtual"
     };
-    profile.put_map("s3", "addressing_style", style);
+    profile.put_map("s3", "addressing_style", style)?;
     let mut services = Section {
         name: format!("services {name}"),
         entries: Vec::new(),
     };
-    services.put_map("s3", "endpoint_url", &issued.store.url);
+    services.put_map("s3", "endpoint_url", &issued.store.url)?;
     if let Some(url) = sts_url {
-        services.put_map("sts", "endpoint_url", url);
+        services.put_map("sts", "endpoint_url", url)?;
     }
     Ok(services)
 }

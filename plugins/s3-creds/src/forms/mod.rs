@@ -105,9 +105,14 @@ pub(crate) fn render(form: Form, issued: &Issued, naming: &Naming) -> Result<Str
     }
 }
 
+/// Refuses what no form and no file can carry.
+///
 /// Keys and addresses travel in the headers of requests, which have no room for line ends and the
 /// like: a key with one is a file read with one too many, and each form would break in its own way.
-fn refuse_control_characters(issued: &Issued, naming: &Naming) -> Result<(), Failure> {
+///
+/// # Errors
+/// [`Kind::Usage`], naming which it is.
+pub(crate) fn refuse_control_characters(issued: &Issued, naming: &Naming) -> Result<(), Failure> {
     let credentials = &issued.credentials;
     let token = credentials.session_token.as_ref();
     let texts = [

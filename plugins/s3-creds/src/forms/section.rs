@@ -22,30 +22,49 @@ impl Section {
         lines
     }
 
-    /// Adds a map, of texts without blanks.
-    pub(super) fn put_map(&mut self, key: &'static str, entry: &str, value: &str) {
-        self.entries.push((key, format!("\n  {entry} = {value}")));
-    }
-
     /// Adds a value that the readers of such a file take as it is.
     ///
     /// # Errors
-    /// [`Kind::Usage`]: some would cut it.
+    /// [`Kind::Usage`]: some would cut it, or take a part of it for more.
     pub(crate) fn put(&mut self, key: &'static str, value: &str) -> Result<(), Failure> {
-        let is_comment = value.starts_with(['#', ';'])
-            || [" #", " ;", "\t#", "\t;"]
-                .iter()
-                .any(|mark| value.contains(mark));
-        if value.is_empty() || value.trim() != value || is_comment {
-            return Err(Failure::new(
-                Kind::Usage,
-                format!("the value of {key} cannot stand in a configuration file"),
-            )
-            .detail("it is empty, has a blank at one end, or a # or ; that begins a comment"));
-        }
+        let value = checked(key, value)?;
         self.entries.push((key, value.to_owned()));
         Ok(())
     }
+
+    /// Adds a map of one entry.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub(super) fn put_map(
+        &mut self,
+        key: &'static str,
+        entry: &'static str,
+        value: &str,
+    ) -> Result<(), Failure> {
+        let value = checked(entry, value)?;
+        self.entries.push((key, format!("\n  {entry} = {value}")));
+        Ok(())
+    }
+}
+
+/// A value without what begins a comment or another line.
+fn checked<'a>(key: &str, value: &'a str) -> Result<&'a str, Failure> {
+    let is_comment = value.starts_with(['#', ';'])
+        || [" #", " ;", "\t#", "\t;"]
+            .iter()
+            .any(|mark| value.contains(mark));
+    let is_cut = value.trim() != value || value.chars().any(char::is_control);
+    if value.is_empty() || is_cut || is_comment {
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("the value of {key} cannot stand in a configuration file"),
+        )
+        .detail(
+            "it is empty, has a blank at one end, a line end in it, or a # or ; that begins a comment",
+        ));
+    }
+    Ok(value)
 }
 
 /// Sections as a file, an empty line between them.

@@ -102,6 +102,22 @@ fn a_second_file_that_fails_leaves_a_first_that_is_named() {
     assert_eq!(home.names(".aws"), [""; 0]);
 }
 
+/// A platform chooses the names of its profiles.
+#[test]
+fn no_name_adds_a_line_to_a_file() {
+    let home = Home::new();
+    for tool in ["aws", "rclone", "s3cmd", "mc", "duckdb"] {
+        for keys in [&[][..], &["--static"]] {
+            let words = [&[tool, "--name", "a\n.shell touch x\n[default]"], keys].concat();
+            let said = home.said(&mut home.configure(&words));
+            assert!(said.ends_with("-- exit code 2\n"), "{said}");
+        }
+    }
+    let mut names = home.names(".");
+    names.retain(|name| name != ".cache" && name != ".local");
+    assert_eq!(names, ["keys"]);
+}
+
 #[test]
 fn a_link_to_dotfiles_stays_one() {
     let home = Home::new();

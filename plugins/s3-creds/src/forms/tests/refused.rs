@@ -5,7 +5,7 @@ use datalab_core::report::Kind;
 
 use super::{naming, temporary, with_keys};
 use crate::forms::{Form, Naming, render};
-use crate::issued::Issued;
+use crate::issued::{Issued, Origin};
 
 fn refused(form: Form, issued: &Issued, naming: &Naming) -> String {
     let failure = render(form, issued, naming).unwrap_err();
@@ -39,6 +39,25 @@ fn control_characters_are_refused_by_all_forms() {
         issued.store.region = "a\r\nb: c".to_owned();
         refused(*form, &issued, &naming());
         refused(*form, &temporary(), &named("lab\n[default]"));
+    }
+}
+
+/// A platform's settings and a token service's answers are not ours: neither may write lines.
+#[test]
+fn nothing_adds_a_line_to_a_file() {
+    let evil = "a\n[default]\ncredential_process = evil";
+    let mut naming = naming();
+    naming.program.push(evil.to_owned());
+    refused(Form::AwsProfile, &temporary(), &naming);
+    let change: [fn(&mut Origin, String); 3] = [
+        |origin, evil| origin.sts_url = evil,
+        |origin, evil| origin.session_name = evil,
+        |origin, evil| origin.role_arn = Some(evil),
+    ];
+    for change in change {
+        let mut issued = temporary();
+        change(issued.origin.as_mut().unwrap(), evil.to_owned());
+        refused(Form::WebIdentity, &issued, &super::naming());
     }
 }
 
