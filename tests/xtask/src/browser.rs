@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use clap::Args;
 use datalab_lab::headless::Browser;
@@ -28,6 +28,16 @@ pub(crate) fn script(folder: &Path) -> io::Result<PathBuf> {
     )?;
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
     Ok(file)
+}
+
+/// Lets a program's logins be done by this person, whose password is her name, in the browser that
+/// [`script`] left in this folder.
+pub(crate) fn played_by(command: &mut Command, user: &str, folder: &Path, authority: &Path) {
+    command
+        .env("BROWSER", folder.join("browser"))
+        .env("DATALAB_BROWSER_USER", user)
+        .env("DATALAB_BROWSER_PASSWORD", user)
+        .env("DATALAB_BROWSER_CA", authority);
 }
 
 /// Opens the address and does what its pages ask for. As other browsers it writes where it likes: what it

@@ -2,6 +2,7 @@
 //! what is left.
 
 mod oidc_login;
+mod s3_creds;
 mod share_db;
 
 use std::error::Error;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use datalab_lab::LabName;
 
-use crate::cargo::{OIDC_LOGIN, SHARE_DB, build_plugins};
+use crate::cargo::{OIDC_LOGIN, S3_CREDS, SHARE_DB, build_plugins};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -38,6 +39,7 @@ pub(crate) struct Options {
 enum Tool {
     ShareDb,
     OidcLogin,
+    S3Creds,
 }
 
 /// Soaks, and says what came of it.
@@ -57,6 +59,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         Tool::OidcLogin => {
             let plugin = plugins.join(OIDC_LOGIN.binary);
             oidc_login::run(&plugin, options.rounds, numbers)
+        }
+        Tool::S3Creds => {
+            let plugin = plugins.join(S3_CREDS.binary);
+            s3_creds::run(&plugin, options.rounds, numbers)
         }
     }
 }

@@ -68,10 +68,6 @@ impl Scene<'_> {
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", self.home.path())
-            .env("BROWSER", self.home.path().join("browser"))
-            .env("DATALAB_BROWSER_USER", "alice")
-            .env("DATALAB_BROWSER_PASSWORD", "alice")
-            .env("DATALAB_BROWSER_CA", &authority)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -80,6 +76,7 @@ impl Scene<'_> {
             .args(["--client-id", "kubernetes"])
             .arg("--issuer-ca")
             .arg(&authority);
+        browser::played_by(&mut command, "alice", self.home.path(), &authority);
         command
     }
 

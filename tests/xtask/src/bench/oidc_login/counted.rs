@@ -17,22 +17,19 @@ pub(super) fn rows(program: &Path) -> Result<[Row; 2], Failure> {
     let folder = tempfile::tempdir()?;
     let issuer = provider.issuer();
     let authority = provider.authority();
-    let browser = browser::script(folder.path())?;
+    browser::script(folder.path())?;
     let command = |verb: &[&str]| {
         let mut command = Command::new(program);
         command
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", folder.path())
-            .env("BROWSER", &browser)
-            .env("DATALAB_BROWSER_USER", USER)
-            .env("DATALAB_BROWSER_PASSWORD", USER)
-            .env("DATALAB_BROWSER_CA", &authority)
             .stdin(Stdio::null())
             .args(verb)
             .args(["--issuer", &issuer, "--client-id", "kubernetes"])
             .arg("--issuer-ca")
             .arg(&authority);
+        browser::played_by(&mut command, USER, folder.path(), &authority);
         command
     };
     output(&mut command(&["login"]))?;

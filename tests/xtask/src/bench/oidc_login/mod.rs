@@ -141,11 +141,8 @@ impl Bench {
             .env("PATH", path)
             .env("HOME", folder)
             .env("KUBECONFIG", folder.join("kubeconfig"))
-            .env("BROWSER", folder.join("browser"))
-            .env("DATALAB_BROWSER_USER", USER)
-            .env("DATALAB_BROWSER_PASSWORD", USER)
-            .env("DATALAB_BROWSER_CA", &self.authority)
             .stdin(Stdio::null());
+        browser::played_by(&mut command, USER, folder, &self.authority);
         command
     }
 

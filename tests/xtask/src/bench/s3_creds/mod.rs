@@ -107,11 +107,8 @@ impl Bench {
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", folder)
-            .env("BROWSER", folder.join("browser"))
-            .env("DATALAB_BROWSER_USER", USER)
-            .env("DATALAB_BROWSER_PASSWORD", USER)
-            .env("DATALAB_BROWSER_CA", &self.authority)
             .stdin(Stdio::null());
+        browser::played_by(&mut command, USER, folder, &self.authority);
         command
     }
 
