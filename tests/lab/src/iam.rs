@@ -1,4 +1,4 @@
-//! Policies in AWS's language, as both of the lab's object stores take them.
+//! What both of the lab's object stores take: policies in AWS's language, and the exchange of a token.
 
 use serde_json::{Value, json};
 
@@ -22,4 +22,20 @@ pub(crate) fn buckets_of(name: &str) -> Value {
         { "Effect": "Allow", "Action": ["s3:*"], "Resource": resources.collect::<Vec<_>>() },
         { "Effect": "Allow", "Action": ["s3:ListAllMyBuckets"], "Resource": ["arn:aws:s3:::*"] },
     ]))
+}
+
+/// The form that asks for a role with a token, and what else to say.
+pub(crate) fn exchange<'a>(
+    role_arn: &'a str,
+    token: &'a str,
+    more: &'a [(&'a str, &'a str)],
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let fields = [
+        ("Action", "AssumeRoleWithWebIdentity"),
+        ("Version", "2011-06-15"),
+        ("RoleArn", role_arn),
+        ("RoleSessionName", "lab"),
+        ("WebIdentityToken", token),
+    ];
+    fields.into_iter().chain(more.iter().copied())
 }

@@ -29,6 +29,7 @@ use crate::command;
 use crate::directories;
 use crate::guest;
 use crate::https::{self, Answer, Client, Request};
+use crate::iam;
 use crate::keycloak;
 use crate::lock;
 use crate::packages;
@@ -187,15 +188,8 @@ impl Ceph {
     #[track_caller]
     pub fn assume(&self, role: &str, token: &str, more: &[(&str, &str)]) -> Answer {
         let arn = self.role_arn(role);
-        let fields = [
-            ("Action", "AssumeRoleWithWebIdentity"),
-            ("Version", "2011-06-15"),
-            ("RoleArn", &arn),
-            ("RoleSessionName", "lab"),
-            ("WebIdentityToken", token),
-        ];
-        let fields = fields.into_iter().chain(more.iter().copied());
-        let request = Request::form(&self.url(), fields).expect("because the URL is one of https");
+        let request = Request::form(&self.url(), iam::exchange(&arn, token, more));
+        let request = request.expect("because the URL is one of https");
         let answer = self.client.send(&request);
         answer.expect("because a gateway that runs answers")
     }

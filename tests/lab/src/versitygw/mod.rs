@@ -24,6 +24,7 @@ use crate::command;
 use crate::directories;
 use crate::guest;
 use crate::https::{self, Answer, Client, Request};
+use crate::iam;
 use crate::keycloak::{self, Keycloak};
 use crate::lab::ClientError;
 use crate::lock;
@@ -176,24 +177,9 @@ impl VersityGw {
     #[track_caller]
     pub fn assume(&self, role: &str, token: &str, more: &[(&str, &str)]) -> Answer {
         let arn = self.role_arn(role);
-        let request = Request::form(&self.sts_url(), exchange(&arn, token, more));
+        let request = Request::form(&self.sts_url(), iam::exchange(&arn, token, more));
         let request = request.expect("because the URL is one of https");
         let answer = self.client.send(&request);
         answer.expect("because a gateway that runs answers")
     }
-}
-
-fn exchange<'a>(
-    arn: &'a str,
-    token: &'a str,
-    more: &'a [(&'a str, &'a str)],
-) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let fields = [
-        ("Action", "AssumeRoleWithWebIdentity"),
-        ("Version", "2011-06-15"),
-        ("RoleArn", arn),
-        ("RoleSessionName", "lab"),
-        ("WebIdentityToken", token),
-    ];
-    fields.into_iter().chain(more.iter().copied())
 }

@@ -51,11 +51,10 @@ pub(crate) fn start(lab: &Lab, progress: &mut dyn Progress) -> Result<VersityGw,
         let realm = json!({ "attributes": { "frontendUrl": format!("https://{PUBLIC_NAME}") } });
         gateway.keycloak.admin(REALM).create_realm(&realm);
         show_keycloak(lab, &gateway)?;
-        let servers = spawn(lab, &gateway, &program, |process| {
+        spawn(lab, &gateway, &program, |process| {
             record.add(process);
             Ok(write_whole(&file, &record)?)
-        });
-        servers?;
+        })?;
         furnish(&gateway)?;
         record.ready();
         Ok(write_whole(&file, &record)?)
