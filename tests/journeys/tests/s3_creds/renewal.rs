@@ -35,6 +35,16 @@ there = s3.list_objects_v2(Bucket=bucket, Prefix="job/")["KeyCount"]
 print(used[0], used[-1], len(used), "all" if there == number else "some")
 "#;
 
+/// Reads the bucket by the endpoint, tries that with another token, and ends it.
+const ENDPOINT: &str = r#"
+(umask 077; exec kubectl datalab s3-creds serve >s3.env) & server=$!
+for _ in $(seq 300); do [ -s s3.env ] && break; sleep 0.1; done
+(. ./s3.env; exec aws s3 cp --quiet "s3://$1/rows.csv" -)
+(. ./s3.env; AWS_CONTAINER_AUTHORIZATION_TOKEN=another exec aws s3 cp --quiet "s3://$1/rows.csv" -) || echo shut
+kill $server; wait $server || :
+(. ./s3.env; exec aws s3 cp --quiet "s3://$1/rows.csv" -) || echo ended
+"#;
+
 #[test]
 fn keys_are_renewed_while_a_job_runs() {
     let Some(stage) = Stage::required_lab("keys are renewed while a job runs") else {
@@ -60,6 +70,23 @@ fn keys_are_renewed_while_a_job_runs() {
     // Both were real: the store took each, and the next call gets the newer ones.
     assert_ne!(before, after);
     assert_eq!(name_of_keys(&laptop), after);
+    assert_eq!(laptop.typed(), 1);
+}
+
+/// As the help page has it: an endpoint in one shell, programs in others.
+#[test]
+fn an_endpoint_hands_keys_to_whoever_has_its_token() {
+    let Some(stage) = Stage::required_lab("an endpoint hands keys to whoever has its token") else {
+        return;
+    };
+    let scene = Scene::new(&stage);
+    let alice = scene.user("alice");
+    scene.bucket(&alice);
+    let platform = scene.platform(None);
+    let laptop = scene.laptop(&alice, &platform);
+    laptop.kubectl(&["auth", "whoami"]).ok();
+    let said = script(&laptop, ENDPOINT, &[&alice]);
+    assert_eq!(said.stdout(), "n\n1\n2\n39\nshut\nended\n", "{said}");
     assert_eq!(laptop.typed(), 1);
 }
 
