@@ -2,7 +2,7 @@ use thiserror::Error;
 
 use crate::{
     http,
-    report::{Failure, Kind},
+    report::{Failure, Kind, quoted_if_needed},
 };
 
 /// Why the platform's configuration is not known.
@@ -83,11 +83,15 @@ fn unasked(error: &Error, source: &http::Error) -> Failure {
     Failure::new(kind, error.to_string()).caused_by(source)
 }
 
-impl From<NoRegion> for Failure {
-    fn from(error: NoRegion) -> Self {
-        let failure = Self::new(Kind::NotFound, error.to_string());
-        match error.known.first() {
-            Some(first) => failure.next(format!("the same command with --region {first}")),
+impl NoRegion {
+    /// What a user is told; `flag` is what the tool calls its choice of a region, dashes included.
+    pub fn failure(&self, flag: &str) -> Failure {
+        let failure = Failure::new(Kind::NotFound, self.to_string());
+        match self.known.first() {
+            Some(first) => failure.next(format!(
+                "the same command with {flag} {}",
+                quoted_if_needed(first)
+            )),
             None => failure,
         }
     }

@@ -57,7 +57,9 @@ pub(super) async fn gather(
         ..Options::default()
     };
     let platform = Platform::fetch(&Client::new(&options, desk.world)?, address).await?;
-    let region = platform.region(request.region.as_deref())?;
+    let region = platform
+        .region(request.region.as_deref())
+        .map_err(|error| error.failure("--region"))?;
     let login = region
         .kubernetes
         .as_ref()

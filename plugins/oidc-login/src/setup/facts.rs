@@ -67,7 +67,7 @@ impl Facts {
             .map_err(|error| Failure::from(error).state(UNTOUCHED))?;
         let region = platform
             .region(request.source.region.as_deref())
-            .map_err(|error| Failure::from(error).state(UNTOUCHED))?;
+            .map_err(|error| error.failure("--region").state(UNTOUCHED))?;
         let mut facts = Self::of_region(region);
         facts.platform = Some(onyxia::configuration_url(address));
         Ok(facts)

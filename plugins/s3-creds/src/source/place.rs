@@ -89,7 +89,7 @@ async fn of_platform(
     let platform = platform::platform(address, &client, desk).await?;
     let region = platform
         .region(source.platform_region.as_deref())
-        .map_err(|error| Failure::from(error).state(UNTOUCHED))?;
+        .map_err(|error| error.failure("--platform-region").state(UNTOUCHED))?;
     if region.s3.is_empty() {
         return Err(Failure::new(
             Kind::NotFound,
