@@ -28,6 +28,7 @@ impl Extent {
         if bucket.is_none() && !read_only {
             return Ok(None);
         }
+        let all_buckets = bucket.is_none();
         let bucket = bucket.as_deref().unwrap_or("*");
         let prefix = prefix
             .as_deref()
@@ -59,12 +60,16 @@ impl Extent {
         if !prefix.is_empty() {
             list["Condition"] = json!({"StringLike": {"s3:prefix": [format!("{prefix}*")]}});
         }
+        let mut actions = vec!["s3:GetBucketLocation"];
+        if !read_only {
+            actions.push("s3:ListBucketMultipartUploads");
+        }
+        if all_buckets {
+            actions.push("s3:ListAllMyBuckets");
+        }
         let about = json!({
             "Effect": "Allow",
-            "Action": match read_only {
-                true => json!(["s3:GetBucketLocation"]),
-                false => json!(["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]),
-            },
+            "Action": actions,
             "Resource": [format!("arn:aws:s3:::{bucket}")],
         });
         let contents = json!({
@@ -156,6 +161,23 @@ mod tests {
         assert_eq!(contents["Resource"][0], "arn:aws:s3:::alice/in/*");
         assert_eq!(contents["Action"], json!(["s3:GetObject"]));
         assert!(!text.contains("Put") && !text.contains(' '));
+    }
+
+    #[test]
+    fn only_who_may_read_every_bucket_may_list_them() {
+        let text = policy(None, None, true).unwrap();
+        let whole: Value = serde_json::from_str(&text).unwrap();
+        let about = &whole["Statement"][1];
+        assert_eq!(
+            about["Action"],
+            json!(["s3:GetBucketLocation", "s3:ListAllMyBuckets"])
+        );
+        // MinIO takes no resource but an ARN.
+        assert_eq!(about["Resource"], json!(["arn:aws:s3:::*"]));
+        for read_only in [true, false] {
+            let text = policy(Some("alice"), None, read_only).unwrap();
+            assert!(!text.contains("ListAllMyBuckets"), "{text}");
+        }
     }
 
     #[test]
