@@ -44,8 +44,10 @@ pub(crate) async fn get(request: &Request, desk: &Desk<'_>) -> Result<String, Fa
             Kind::Usage,
             "standard output is a terminal, and the result is a secret",
         )
-        .next("the same command with its output sent elsewhere, or with --show-secret")
-        .next(format!("{} get, for a summary", desk.name)));
+        .detail("a program or a file that takes the output gets it as it is")
+        .detail("without --output, get prints a summary that may be seen")
+        .next("the same command with --show-secret")
+        .next(format!("{} get", desk.name)));
     }
     let ready = issue::issue(&request.source, &request.terms, desk).await?;
     let naming = naming(&ready, request);

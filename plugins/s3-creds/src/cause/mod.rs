@@ -3,10 +3,18 @@
 //!
 //! Codes alone do not tell: on MinIO seven causes share one, and Ceph says 403 to all of them.
 
+mod asked;
+mod audience;
+mod claim;
 mod facts;
-mod server;
+mod service;
+mod signature;
 mod store;
+mod token;
 mod transport;
+
+#[cfg(test)]
+mod tests;
 
 use datalab_core::{
     cli::DisplayName,
@@ -17,7 +25,7 @@ use datalab_core::{
 use jiff::Timestamp;
 
 use self::facts::Facts;
-pub(crate) use self::store::of_store;
+pub(crate) use self::{asked::is_duration, store::of_store};
 use crate::{
     issued::Server,
     source::TokenKind,
@@ -60,13 +68,17 @@ impl Scene<'_> {
     fn refused(&self, refusal: &Refusal) -> Failure {
         let facts = Facts::of(self, refusal);
         let failure = self
-            .not_ready(refusal)
+            .not_ready(&facts, refusal)
             .or_else(|| self.not_a_token_service(refusal))
             .or_else(|| self.token_is_bad(&facts, refusal))
+            // Whole sentences before words: names of the user's own stand in both.
+            .or_else(|| self.claim(&facts, refusal))
+            .or_else(|| self.no_such_key(&facts, refusal))
+            .or_else(|| self.issuer_not_registered(&facts, refusal))
             .or_else(|| self.asked_wrongly(&facts, refusal))
             .or_else(|| self.audience(&facts, refusal))
-            .or_else(|| self.policy_claim(&facts, refusal))
             .or_else(|| self.key_of_issuer(&facts, refusal))
+            .or_else(|| self.not_accepted(&facts, refusal))
             .or_else(|| self.says_nothing(&facts, refusal))
             .unwrap_or_else(|| self.unknown(&facts, refusal));
         failure.state(NO_KEYS)
@@ -90,29 +102,50 @@ impl Scene<'_> {
             )),
             false => failure,
         };
-        failure.detail(facts.token()).next(self.doctor())
+        self.go_to_doctor(failure.detail(facts.token()))
     }
 
-    /// The command that looks at everything there is to look at.
-    fn doctor(&self) -> String {
+    /// The command that looks at everything there is to look at, or where it is when it cannot be
+    /// said in whole.
+    fn go_to_doctor(&self, failure: Failure) -> Failure {
         match self.flags {
-            None => format!("{} doctor, with the same flags and a token", self.name),
+            None => failure.detail(format!(
+                "{} doctor looks at more, with the same flags and a token",
+                self.name
+            )),
             Some(flags) => {
                 let flags = flags
                     .iter()
                     .map(|flag| format!(" {}", quoted_if_needed(flag)));
-                format!("{} doctor{}", self.name, flags.collect::<String>())
+                failure.next(format!("{} doctor{}", self.name, flags.collect::<String>()))
             }
         }
     }
-}
 
-/// Whether a server did not like the number of seconds: the next one is worth a try.
-pub(crate) fn is_duration(refusal: &Refusal, seconds: u64) -> bool {
-    if refusal.status.as_u16() != 400 && refusal.status.as_u16() != 403 {
-        return false;
+    /// The command that lists the roles of a platform: a store by itself has no list of them.
+    fn profiles(&self) -> String {
+        let flags = self.flags.unwrap_or_default();
+        let onyxia = flags.iter().find(|flag| flag.starts_with("--onyxia="));
+        let by_itself =
+            self.flags.is_none() || flags.iter().any(|flag| flag.starts_with("--endpoint="));
+        match onyxia {
+            Some(onyxia) => format!("{} profiles {}", self.name, quoted_if_needed(onyxia)),
+            None if by_itself => format!("{} profiles --onyxia URL", self.name),
+            None => format!("{} profiles", self.name),
+        }
     }
-    refusal.says(&["durationseconds", "maxsessionduration", "token expiry", "duration"])
-        // Ceph says no word about what it does not like.
-        || (refusal.code() == "InvalidArgument" && refusal.message.is_none() && seconds > 3600)
+
+    fn is(&self, refusal: &Refusal, server: Server) -> bool {
+        self.server == Some(server) || refusal.server == server
+    }
+
+    /// The client that the token was issued to, whose mappers decide what it says.
+    fn client_of<'f>(&'f self, facts: &'f Facts) -> &'f str {
+        let party = facts.text("azp").or_else(|| self.client_id());
+        party.unwrap_or("CLIENT")
+    }
+
+    fn client_id(&self) -> Option<&str> {
+        self.login.map(|login| login.client_id.as_str())
+    }
 }

@@ -1,6 +1,7 @@
 use datalab_core::{
     http,
     report::{Failure, Kind},
+    world::Endpoint,
 };
 
 use super::{NO_KEYS, Scene};
@@ -13,19 +14,11 @@ impl Scene<'_> {
             format!("{} gives no keys: {error}", self.sts_url),
         )
         .state(NO_KEYS);
+        let flag = match self.sts_url == self.store_url {
+            true => "--endpoint",
+            false => "--sts-endpoint",
+        };
         match error {
-            // No authority makes a name another one.
-            http::Error::Certificate { reason, .. } if reason.starts_with("it is for") => failure
-                .with_kind(Kind::Refused)
-                .next("the same command with the server by the name that its certificate has: --endpoint, --sts-endpoint"),
-            http::Error::Certificate { .. } => failure
-                .with_kind(Kind::Refused)
-                .detail("programs that use the keys need the same file: AWS_CA_BUNDLE for AWS SDKs and CLI (rclone 1.60 fails with it)")
-                .next("the same command with --ca-file FILE, from the platform's administrator")
-                .next(format!(
-                    "openssl s_client -showcerts -connect {} </dev/null, for who signs there",
-                    self.sts_url.split_once("://").map_or(self.sts_url, |(_, rest)| rest)
-                )),
             http::Error::Redirected { .. } => failure
                 .with_kind(Kind::Usage)
                 .detail("a token is not sent after a redirect; this is a login page, a console, or http for https")
@@ -33,18 +26,54 @@ impl Scene<'_> {
             http::Error::TooLong { .. } => failure
                 .with_kind(Kind::Usage)
                 .next("the same command with --sts-endpoint URL"),
-            // What rustls says of an answer that is no TLS.
-            http::Error::Unreachable { reason, .. } if reason.contains("InvalidContentType") => failure
-                .with_kind(Kind::Usage)
-                .detail("the port does not speak TLS")
-                .next("the same command with http://, if that is safe there, or another port"),
-            http::Error::Broken { .. } if self.sts_url.starts_with("http://") => failure
-                .detail("the port may speak TLS: https:// instead of http://")
-                .next("the same command in a minute"),
-            http::Error::Address { .. } | http::Error::Unreadable(_) | http::Error::Authorities { .. } => {
-                failure.with_kind(Kind::Usage)
-            }
-            _ => failure.detail("it was asked four times").next("the same command in a minute"),
+            _ => helped(failure, error, self.sts_url, flag),
         }
     }
+}
+
+/// What helps when `url`, which the user names by `flag`, gives no answer.
+pub(super) fn helped(failure: Failure, error: &http::Error, url: &str, flag: &str) -> Failure {
+    match error {
+        // No authority makes a name another one.
+        http::Error::Certificate { reason, .. } if reason.starts_with("it is for") => failure
+            .with_kind(Kind::Refused)
+            .detail("the server is to be named as its certificate names it")
+            .next(format!("the same command with {flag} URL")),
+        http::Error::Certificate { .. } => {
+            let failure = failure
+                .with_kind(Kind::Refused)
+                .detail("programs that use the keys need the authority's file, too: AWS_CA_BUNDLE for AWS SDKs and CLI (rclone 1.60 fails with it)")
+                .detail("the platform's administrator has the file; openssl shows who signs there")
+                .next("the same command with --ca-file FILE");
+            match connected(url) {
+                Some(address) => failure.next(format!(
+                    "openssl s_client -showcerts -connect {address} </dev/null"
+                )),
+                None => failure,
+            }
+        }
+        // What rustls says of an answer that is no TLS.
+        http::Error::Unreachable { reason, .. } if reason.contains("InvalidContentType") => failure
+            .with_kind(Kind::Usage)
+            .detail("the port does not speak TLS: another one does, or http:// is meant")
+            .next(format!("the same command with {flag} URL")),
+        http::Error::Broken { .. } if url.starts_with("http://") => failure
+            .detail("the port may speak TLS: https:// instead of http://")
+            .next("the same command in a minute"),
+        http::Error::Address { .. }
+        | http::Error::Unreadable(_)
+        | http::Error::Authorities { .. } => failure.with_kind(Kind::Usage),
+        http::Error::Setup { .. } => failure.with_kind(Kind::Failed),
+        _ => failure.next("the same command in a minute"),
+    }
+}
+
+/// Host and port, as programs other than browsers want them.
+fn connected(url: &str) -> Option<String> {
+    let endpoint = Endpoint::of(url).ok()?;
+    let is_v6 = endpoint.address().is_some_and(|address| address.is_ipv6());
+    Some(match is_v6 {
+        true => format!("[{}]:{}", endpoint.host, endpoint.port),
+        false => format!("{}:{}", endpoint.host, endpoint.port),
+    })
 }

@@ -5,12 +5,13 @@
 mod answer;
 mod refusal;
 mod request;
+mod words;
 
 use datalab_core::http::{self, Client, Patience};
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
-pub(crate) use self::{refusal::Refusal, request::Request};
+pub(crate) use self::{refusal::Refusal, request::Request, words::words};
 use crate::issued::{Credentials, Server};
 
 /// Keys that were given for a token.

@@ -4,7 +4,7 @@ use ::http::{HeaderMap, StatusCode, header};
 use datalab_core::http::Answer;
 use jiff::SignedDuration;
 
-use super::answer::first;
+use super::{answer::first, words};
 use crate::issued::Server;
 
 /// As much of an answer that nobody understands as a reader wants to see, in characters.
@@ -65,12 +65,10 @@ impl Refusal {
         self.code.as_deref().unwrap_or_default()
     }
 
-    /// Whether the server's words hold one of these, whatever their case.
-    pub(crate) fn says(&self, words: &[&str]) -> bool {
-        let message = self.message.as_deref().unwrap_or_default().to_lowercase();
-        words
-            .iter()
-            .any(|word| message.contains(&word.to_lowercase()))
+    /// Whether the server says one of these, word by word, whatever their case: `fraud-team` does
+    /// not say `aud`.
+    pub(crate) fn says(&self, phrases: &[&str]) -> bool {
+        words::hold(self.message.as_deref().unwrap_or_default(), phrases)
     }
 
     /// Whether it is XML, as far as the server says.
