@@ -11,7 +11,8 @@ use crate::{
     bearer::{Bearer, HowToLogIn},
     desk::Desk,
     get::whole_seconds,
-    source::{Source, TokenKind, places},
+    issue,
+    source::{Place, Source, TokenKind, places},
     trust,
 };
 
@@ -40,14 +41,8 @@ pub(crate) async fn whoami(
     how: HowToLogIn,
     desk: &Desk<'_>,
 ) -> Result<Identity, Failure> {
-    let places = places(source, desk).await?;
-    let Some(place) = places.iter().find(|place| place.sts_url.is_some()) else {
-        return Err(Failure::new(
-            Kind::Usage,
-            "this store has no temporary keys, and so asks for no token",
-        ));
-    };
-    trust::ensure(place, source, desk).await?;
+    let place = place(source, how, desk).await?;
+    trust::ensure(&place, source, desk).await?;
     let bearer = Bearer::choose(source, place.login.as_ref(), how, desk)?;
     let token = bearer.token().await?;
     let claims = Claims::unchecked(token.expose()).ok_or_else(|| {
@@ -72,6 +67,30 @@ pub(crate) async fn whoami(
         expires: claims.expires(),
         claims: deciding,
     })
+}
+
+/// A store that the token would be sent to. The role matters only where it decides who is asked for
+/// the token: also those look here for whom the platform has no role.
+async fn place(source: &Source, how: HowToLogIn, desk: &Desk<'_>) -> Result<Place, Failure> {
+    let mut places = places(source, desk).await?;
+    places.retain(|place| place.sts_url.is_some());
+    let same = places.windows(2).all(|two| two[0].login == two[1].login);
+    let place = match (&source.profile, places.is_empty()) {
+        (_, true) => None,
+        (None, false) if same => places.into_iter().next(),
+        _ => {
+            let candidates = issue::candidates(source, how, desk).await?;
+            Some(issue::choose(candidates, source, desk)?.place)
+        }
+    };
+    place
+        .filter(|place| place.sts_url.is_some())
+        .ok_or_else(|| {
+            Failure::new(
+                Kind::Usage,
+                "this store has no temporary keys, and so asks for no token",
+            )
+        })
 }
 
 impl Outcome for Identity {

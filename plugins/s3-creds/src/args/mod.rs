@@ -342,7 +342,7 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
             shell(output).run(
                 cli::interruptible(async {
                     let (source, terms) = source.into_request(world)?;
-                    doctor::doctor(&source, &terms, &desk()?).await
+                    Ok(doctor::doctor(&source, &terms, &desk()?).await)
                 }),
                 doctor::Diagnosis::kind,
             )

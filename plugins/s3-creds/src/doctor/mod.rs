@@ -1,5 +1,6 @@
 //! `doctor`: why there are no keys, or why they do nothing. Everything that can be seen from here is
-//! looked at, one after the other; nothing is changed.
+//! looked at, one after the other. Nothing that others have made is changed; as every verb that needs a
+//! token, it logs in where nobody is, and notes whom the user has said yes to.
 
 mod environment;
 mod issuer;
@@ -50,44 +51,63 @@ impl Outcome for Diagnosis {
     }
 }
 
-/// Looks at everything there is to look at.
-///
-/// # Errors
-/// It is not known where to look.
-pub(crate) async fn doctor(
-    source: &Source,
-    terms: &Terms,
-    desk: &Desk<'_>,
-) -> Result<Diagnosis, Failure> {
+/// Looks at everything there is to look at. What cannot be done is a finding, too.
+pub(crate) async fn doctor(source: &Source, terms: &Terms, desk: &Desk<'_>) -> Diagnosis {
     let mut findings = environment::look(desk.world);
-    let candidates = issue::candidates(source, terms.how, desk).await?;
-    let candidate = issue::choose(candidates, source, desk)?;
-    let place = &candidate.place;
-    findings.push(Finding::new("store", Verdict::Ok, described(place)));
-    if place.sts_url.is_some() {
-        trust::ensure(place, source, desk).await?;
-        let authorities = desk.place_authorities(source, place);
-        let bearer = Bearer::choose(source, place.login.as_ref(), terms.how, desk)?;
-        match bearer.token().await {
-            Err(failure) => findings.push(wrong("login", &failure)),
-            Ok(token) => {
-                let claims = Claims::unchecked(token.expose());
-                findings.extend(
-                    claims
-                        .iter()
-                        .map(|claims| audience(claims, place.login.as_ref())),
-                );
-                findings.extend(
-                    issuer::look(token.expose(), claims.as_ref(), &authorities, desk).await,
-                );
+    let candidates = issue::candidates(source, terms.how, desk).await;
+    match candidates.and_then(|candidates| issue::choose(candidates, source, desk)) {
+        // Nobody is left to be asked for keys.
+        Err(failure) => findings.push(wrong("store", &failure)),
+        Ok(candidate) => {
+            let place = &candidate.place;
+            findings.push(Finding::new("store", Verdict::Ok, described(place)));
+            let token = match place.sts_url {
+                None => Ok(Vec::new()),
+                Some(_) => token(place, source, terms, desk).await,
+            };
+            match token {
+                // A store is not asked without one, nor the user a second time.
+                Err(failure) => findings.push(wrong("login", &failure)),
+                Ok(found) => {
+                    findings.extend(found);
+                    findings.extend(keys(source, terms, desk).await);
+                }
             }
         }
     }
+    Diagnosis {
+        findings: Findings(findings),
+    }
+}
+
+/// The token, and who issues it.
+async fn token(
+    place: &Place,
+    source: &Source,
+    terms: &Terms,
+    desk: &Desk<'_>,
+) -> Result<Vec<Finding>, Failure> {
+    trust::ensure(place, source, desk).await?;
+    let authorities = desk.place_authorities(source, place);
+    let bearer = Bearer::choose(source, place.login.as_ref(), terms.how, desk)?;
+    let token = bearer.token().await?;
+    let claims = Claims::unchecked(token.expose());
+    let mut findings: Vec<_> = claims
+        .iter()
+        .map(|claims| audience(claims, place.login.as_ref()))
+        .collect();
+    findings.extend(issuer::look(token.expose(), claims.as_ref(), &authorities, desk).await);
+    Ok(findings)
+}
+
+/// The keys, and what they may do.
+async fn keys(source: &Source, terms: &Terms, desk: &Desk<'_>) -> Vec<Finding> {
     // Keys at hand say nothing of what the token service does now.
     let terms = Terms {
         cache: CacheKind::None,
         ..*terms
     };
+    let mut findings = Vec::new();
     match issue::issue(source, &terms, desk).await {
         Err(failure) => {
             findings.push(wrong("keys", &failure));
@@ -106,9 +126,7 @@ pub(crate) async fn doctor(
             findings.push(listing(&ready.issued, source, &authorities, desk).await);
         }
     }
-    Ok(Diagnosis {
-        findings: Findings(findings),
-    })
+    findings
 }
 
 fn described(place: &Place) -> String {
@@ -153,7 +171,7 @@ fn audience(claims: &Claims, login: Option<&onyxia::Login>) -> Finding {
             format!("none (azp {party}): Ceph looks at azp too, MinIO and AWS refuse such a token"),
         )
         .next(format!(
-            "an audience mapper for client {client} in Keycloak, by the platform's administrator"
+            "Keycloak: Clients, {client}, Client scopes, {client}-dedicated: an audience mapper, by its administrator"
         ));
     }
     let says = format!(
