@@ -29,6 +29,13 @@ fn what_is_no_token_service() {
         ("a store without one", xml(501, "NotImplemented")),
         ("a store that wants a bucket", xml(405, "MethodNotAllowed")),
         ("nothing", Reply::empty(404)),
+        (
+            "Garage",
+            Reply::xml(
+                403,
+                "<Error><Code>AccessDenied</Code><Message>Forbidden: Garage does not support anonymous access yet</Message><Resource>/</Resource><Region>garage</Region></Error>",
+            ),
+        ),
         ("an empty yes", Reply::empty(200)),
         (
             "half a document",

@@ -10,6 +10,7 @@
 //! | `kept` | keys at hand: how long, for whom, and when new ones are asked for |
 //! | `flight` | many callers at once ask once |
 //! | `exec`, `serve`, `sdk` | programs that get keys, and new ones while they run |
+//! | `looks` | what `whoami`, `doctor` and `verify` say |
 //! | `disk` | a full disk, a home that cannot be written, kills while writing |
 //! | `secrets` | nothing secret where others can read it |
 
@@ -29,6 +30,7 @@ mod exchange;
 mod exec;
 mod flight;
 mod kept;
+mod looks;
 mod platform;
 mod refused;
 mod sdk;
