@@ -2,10 +2,15 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+
+use datalab_core::report::{Failure, Kind};
+use datalab_core::store::{Change, Edited, ForeignFile};
+use datalab_core::world::World;
 
 use crate::{append, names, scene};
 
@@ -101,6 +106,81 @@ fn what_others_put_in_its_place_is_there() {
         }
     });
     assert_eq!(lines(&path, "other"), LINES);
+}
+
+/// An edit, and what somebody does with the old file, opened before it, and with the new one, while
+/// the edit waits whether that happens.
+fn split(
+    path: &Path,
+    old: impl FnOnce(fs::File) + Send + 'static,
+    new: impl FnOnce() + Send + 'static,
+) -> Result<Edited, Failure> {
+    let mut others = Some((old, new));
+    let (mut calls, mut threads) = (0, Vec::new());
+    let edited = ForeignFile::at(path).edit(&World::real(), |content| {
+        calls += 1;
+        // The first look is without the lock.
+        if calls == 2
+            && let Some((old, new)) = others.take()
+        {
+            let file = OpenOptions::new().append(true).open(path).unwrap();
+            let inode = file.metadata().unwrap().ino();
+            let path = path.to_owned();
+            threads.push(thread::spawn(move || {
+                while fs::metadata(&path).unwrap().ino() == inode {
+                    thread::yield_now();
+                }
+                old(file);
+                new();
+            }));
+        }
+        Ok(Change::Write([content.unwrap(), b"ours\n"].concat()))
+    });
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+    edited
+}
+
+#[test]
+fn what_is_written_into_the_old_file_is_in_the_new_one() {
+    let (folder, path) = scene();
+    fs::write(&path, "first\n").unwrap();
+    let old = |mut file: fs::File| file.write_all(b"old\n").unwrap();
+    split(&path, old, || {}).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "first\nold\nours\n");
+    // Into both, at the end of each.
+    let new = path.clone();
+    let new = move || {
+        let mut file = OpenOptions::new().append(true).open(new).unwrap();
+        file.write_all(b"new\n").unwrap();
+    };
+    fs::write(&path, "first\n").unwrap();
+    split(&path, old, new).unwrap();
+    let content = fs::read_to_string(&path).unwrap();
+    assert!(content.starts_with("first\nours\nnew\nold\n"), "{content}");
+    assert_eq!(names(folder.path()).len(), 2);
+}
+
+#[test]
+fn what_cannot_be_brought_together_is_saved() {
+    let (_folder, path) = scene();
+    fs::write(&path, "first\n").unwrap();
+    let old = |mut file: fs::File| {
+        file.set_len(0).unwrap();
+        file.write_all(b"old\n").unwrap();
+    };
+    let new = path.clone();
+    let failure = split(&path, old, move || fs::write(new, "new\n").unwrap()).unwrap_err();
+    let said = failure.to_string();
+    let saved = format!("{}.written-meanwhile", path.display());
+    assert_eq!(failure.kind(), Kind::Conflict);
+    assert!(
+        said.contains(&format!("lies in {saved}\ntry: diff ")),
+        "{said}"
+    );
+    assert_eq!(fs::read_to_string(saved).unwrap(), "old\n");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::Instant;
 
 use crate::{append, names, scene, write};
 
@@ -13,7 +13,7 @@ use crate::{append, names, scene, write};
 const VARIABLE: &str = "FOREIGN_FILE_TO_EDIT";
 
 /// How often it is killed.
-const KILLS: u64 = 40;
+const KILLS: u32 = 40;
 
 /// Long enough that most of an edit is writing.
 const LENGTH: usize = 1 << 20;
@@ -36,6 +36,11 @@ fn edits_until_it_is_killed() {
 fn a_killed_edit_leaves_the_old_content_or_the_new() {
     let (folder, path) = scene();
     fs::write(&path, content(b'o')).unwrap();
+    // How long an edit takes on this machine, at this moment.
+    let began = Instant::now();
+    write(&path, &content(b'a'));
+    let whole = began.elapsed();
+    write(&path, &content(b'o'));
     let mut seen = Vec::new();
     for kill in 0..KILLS {
         let mut child = Command::new(env::current_exe().unwrap())
@@ -45,7 +50,7 @@ fn a_killed_edit_leaves_the_old_content_or_the_new() {
             .spawn()
             .unwrap();
         // From before its first edit to some edits later.
-        thread::sleep(Duration::from_millis(10 + kill * 11 % 300));
+        thread::sleep(whole * kill * 3 / KILLS);
         child.kill().unwrap();
         child.wait().unwrap();
         let now = fs::read(&path).unwrap();

@@ -30,6 +30,10 @@ const QUIET: Duration = Duration::from_millis(50);
 /// The same for a file with nothing in it, which few want and most cut on the way to something.
 const QUIET_EMPTY: Duration = Duration::from_millis(500);
 
+/// For how long it is watched afterwards whether somebody writes into the file that was there: who
+/// opened it before has written by then, also on a busy machine.
+const AFTERWARDS: Duration = Duration::from_millis(150);
+
 /// How long an edit waits for a file that others write all the time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -195,7 +199,7 @@ impl ForeignFile {
     ) -> Result<Displaced, Error> {
         let Some(wanted) = wanted else {
             return match before {
-                Some(before) => placing::take_away(file, &before.content, QUIET, world),
+                Some(before) => placing::take_away(file, &before.content, AFTERWARDS, world),
                 None => Ok(Displaced::AsExpected),
             };
         };
@@ -209,7 +213,7 @@ impl ForeignFile {
             copy.place_new(&kept)?;
         }
         let unfinished = Unfinished::write(file, wanted, Some(&before.metadata), world)?;
-        unfinished.place_over(file, &before.content, QUIET)
+        unfinished.place_over(file, &before.content, AFTERWARDS)
     }
 
     /// Reads the file when nobody has written it for a moment.

@@ -242,12 +242,18 @@ fn exchange(_one: &Path, _other: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Has the folder's names on the disk too. Where a folder cannot be opened there is nothing to do.
+#[cfg(unix)]
 fn sync_folder(place: &Path) -> Result<(), Error> {
-    #[cfg(unix)]
-    if let Some(folder) = place.parent() {
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|source| Error::io("write", place, source))?;
-    }
+    let Some(folder) = place.parent() else {
+        return Ok(());
+    };
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|source| Error::io("write", place, source))
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_place: &Path) -> Result<(), Error> {
     Ok(())
 }

@@ -33,8 +33,10 @@ enum Step {
     United,
     /// It has come apart once more, now with all of the earlier in the place.
     Again(Split),
-    /// The place was written at that very moment, or both were, and not only at the end.
+    /// The place was written at that very moment.
     Changed,
+    /// Both were written, and not only at the end: nobody can tell what is meant.
+    Torn,
 }
 
 impl ForeignFile {
@@ -54,7 +56,7 @@ impl ForeignFile {
                 Ok(Step::United) => return Ok(()),
                 Ok(Step::Again(next)) => split = next,
                 Ok(Step::Changed) if Instant::now() < deadline => {}
-                Ok(Step::Changed) => {
+                Ok(Step::Changed | Step::Torn) => {
                     let problem = format!("{} was written by two others", self.path.display());
                     return Err(self.torn(
                         file,
@@ -88,7 +90,7 @@ impl ForeignFile {
             // Added at the end, as a shell's `>>` does.
             Some(added) => [plain, added].concat(),
             None if plain == split.displaced => theirs,
-            None => return Ok(Step::Changed),
+            None => return Ok(Step::Torn),
         };
         let made = match edit(Some(&united))? {
             Change::Write(made) | Change::Update(made) => made,

@@ -1,11 +1,11 @@
 //! kill -9 while a file is written.
 
 use std::thread;
-use std::time::Duration;
+use std::time::Instant;
 
 use crate::Home;
 
-const KILLS: u64 = 30;
+const KILLS: u32 = 30;
 
 #[test]
 fn a_killed_configure_leaves_a_file_that_can_be_gone_on_with() {
@@ -16,6 +16,11 @@ fn a_killed_configure_leaves_a_file_that_can_be_gone_on_with() {
         "# long\n".repeat(100_000)
     );
     home.write(".aws/config", mine.as_bytes());
+    // How long it takes on this machine, at this moment.
+    let began = Instant::now();
+    assert!(home.run(&["aws", "--name", "lab"]).status.success());
+    let whole = began.elapsed();
+    assert!(home.run(&["aws", "--remove"]).status.success());
     let mut is_written = false;
     for kill in 0..KILLS {
         let verb = if kill % 2 == 0 { "--static" } else { "--force" };
@@ -24,7 +29,8 @@ fn a_killed_configure_leaves_a_file_that_can_be_gone_on_with() {
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        thread::sleep(Duration::from_millis(20 + kill * 37 % 500));
+        // From its start to after its end.
+        thread::sleep(whole * kill * 5 / KILLS / 4);
         child.kill().unwrap();
         child.wait().unwrap();
         let now = home.read(".aws/config");

@@ -1,6 +1,7 @@
 //! mc's one JSON document: what is not ours keeps its bytes.
 
 use datalab_core::store::ForeignFile;
+use proptest::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::configure::{
@@ -107,5 +108,52 @@ fn what_is_not_mcs_is_refused() {
         let refused = work(Some("https://s3")).changed(Some(content), &ORDER, &file);
         let said = refused.unwrap_err().to_string();
         assert!(said.contains("cannot be edited"), "{said}");
+    }
+}
+
+/// Values as JSON has them, with what has a meaning to whoever looks for brackets.
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        "[a-z{}\\[\\]\"\\\\,: ]{0,8}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        let list = prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from);
+        let map = prop::collection::btree_map("[a-z\"{}]{1,4}", inner, 0..3);
+        prop_oneof![list, map.prop_map(|map| map.into_iter().collect::<Value>())]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn any_document_comes_back(
+        aliases in prop::collection::btree_map("[a-z\"{}]{1,4}", value(), 0..4),
+        more in value(),
+        is_first: bool,
+        is_pretty: bool,
+    ) {
+        let mut document = Map::new();
+        let aliases: Value = aliases.into_iter().collect();
+        if is_first {
+            document.insert("aliases".to_owned(), aliases.clone());
+        }
+        document.insert("more".to_owned(), more);
+        document.insert("version".to_owned(), "10".into());
+        document.insert("aliases".to_owned(), aliases);
+        let text = match is_pretty {
+            true => serde_json::to_string_pretty(&document),
+            false => serde_json::to_string(&document),
+        };
+        let text = text.unwrap();
+        let with = changed(&work(Some("https://s3")), Some(text.as_bytes()), &ORDER);
+        let mut value: Value = serde_json::from_str(&with).unwrap();
+        let ours = value["aliases"].as_object_mut().unwrap().remove("lab").unwrap();
+        prop_assert_eq!(&ours["url"], "https://s3");
+        prop_assert_eq!(value, Value::Object(document));
+        let without = changed(&work(None), Some(with.as_bytes()), &ORDER);
+        prop_assert_eq!(without, text);
     }
 }
