@@ -191,6 +191,30 @@ pub struct Child {
     program: OsString,
     /// Ctrl-C reaches the whole foreground group of a terminal: the child has it already.
     on_terminal: bool,
+    #[cfg(unix)]
+    signals: Signals,
+}
+
+/// Signals that would end us, from before there is a child on: one that came between its start and
+/// the first look would end us alone, and leave it behind.
+#[cfg(unix)]
+#[derive(Debug)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
 }
 
 impl Child {
@@ -212,11 +236,7 @@ impl Child {
         use std::os::unix::process::ExitStatusExt;
 
         use nix::sys::signal::Signal;
-        use tokio::signal::unix::{SignalKind, signal};
 
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hang_up = signal(SignalKind::hangup())?;
         loop {
             let passed_on = tokio::select! {
                 status = self.child.wait() => {
@@ -224,9 +244,9 @@ impl Child {
                     let code = status.code().or_else(|| Some(128 + status.signal()?));
                     return Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1));
                 }
-                _ = interrupt.recv() => Signal::SIGINT,
-                _ = terminate.recv() => Signal::SIGTERM,
-                _ = hang_up.recv() => Signal::SIGHUP,
+                _ = self.signals.interrupt.recv() => Signal::SIGINT,
+                _ = self.signals.terminate.recv() => Signal::SIGTERM,
+                _ = self.signals.hang_up.recv() => Signal::SIGHUP,
             };
             if passed_on == Signal::SIGINT && self.on_terminal {
                 continue;
@@ -336,14 +356,19 @@ impl super::World {
         for name in without {
             command.env_remove(name);
         }
+        let failed = |source| ChildError {
+            program: program.to_owned(),
+            source,
+        };
+        #[cfg(unix)]
+        let signals = Signals::listen().map_err(failed)?;
         let started = command.args(arguments).envs(variables).spawn();
         Ok(Child {
-            child: started.map_err(|source| ChildError {
-                program: program.to_owned(),
-                source,
-            })?,
+            child: started.map_err(failed)?,
             program: program.to_owned(),
             on_terminal: self.streams.talk_is_terminal(),
+            #[cfg(unix)]
+            signals,
         })
     }
 }

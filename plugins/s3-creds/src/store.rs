@@ -6,13 +6,22 @@ use datalab_core::{
     http::{self, Client, Patience},
     world::World,
 };
+use jiff::SignedDuration;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rusty_s3::{Method, signing::sign};
 use url::Url;
 
 use crate::{issued::Issued, sts::Refusal};
 
-/// How long a signature holds, in seconds: it stands in the address, and with it in the store's log.
-const SIGNED_FOR: u64 = 60;
+/// How long a signature holds: it stands in the address, and with it in the store's log.
+pub(crate) const SIGNED_FOR: SignedDuration = SignedDuration::from_secs(60);
+
+/// What is escaped in a path that is signed: all but letters, digits and four marks.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// What a store is asked.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +94,7 @@ pub(crate) async fn ask(
         credentials.secret_access_key.expose(),
         token.map(|token| token.expose().as_str()),
         &issued.store.region,
-        SIGNED_FOR,
+        SIGNED_FOR.as_secs().unsigned_abs(),
         query.iter().copied(),
         std::iter::empty(),
     );
@@ -119,18 +128,15 @@ fn address(question: Question<'_>, issued: &Issued) -> Result<Url, url::ParseErr
         let host = format!("{bucket}.{host}");
         url.set_host(Some(&host))?;
     }
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.clear();
-        path.extend(in_path);
-        match key {
-            Some(key) => {
-                path.extend(key.split('/'));
-            }
-            None => {
-                path.push("");
-            }
-        }
+    // To the letter of what is signed, where only these stand for themselves: a URL of the web lets
+    // more of them be.
+    let encoded = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
+    let segments = key.into_iter().flat_map(|key| key.split('/'));
+    let mut path: Vec<String> = in_path.into_iter().chain(segments).map(encoded).collect();
+    if key.is_none() {
+        path.push(String::new());
     }
+    url.set_path(&path.join("/"));
     Ok(url)
 }
 
@@ -163,12 +169,18 @@ mod tests {
     fn the_bucket_stands_where_the_store_wants_it() {
         let put = Question::Put {
             bucket: "b",
-            key: "a/ü c",
+            key: "a/ü c+=~",
         };
         let of = |question, path_style| address(question, &issued(path_style)).unwrap().to_string();
         assert_eq!(of(Question::Buckets, true), "https://s3.example:9000/");
-        assert_eq!(of(put, true), "https://s3.example:9000/b/a/%C3%BC%20c");
-        assert_eq!(of(put, false), "https://b.s3.example:9000/a/%C3%BC%20c");
+        assert_eq!(
+            of(put, true),
+            "https://s3.example:9000/b/a/%C3%BC%20c%2B%3D~"
+        );
+        assert_eq!(
+            of(put, false),
+            "https://b.s3.example:9000/a/%C3%BC%20c%2B%3D~"
+        );
         let objects = Question::Objects {
             bucket: "b",
             prefix: "",

@@ -4,7 +4,11 @@ use datalab_core::{
 };
 
 use super::transport::helped;
-use crate::{issued::Issued, store::Unanswered};
+use crate::{
+    issued::Issued,
+    span::in_words,
+    store::{SIGNED_FOR, Unanswered},
+};
 
 /// As much of an address as a reader wants to see, in characters.
 const SHOWN: usize = 200;
@@ -50,6 +54,13 @@ pub(crate) fn of_store(error: &Unanswered, issued: &Issued) -> Failure {
         "RequestTimeTooSkewed" => failure("its clock and this machine's are too far apart")
             .detail("the time here and where the server runs has to be the same")
             .next("date -u"),
+        // A signature that stands in the address ends soon, by the store's clock.
+        "AccessDenied" if refusal.skew.abs() >= SIGNED_FOR => failure(&format!(
+            "its clock and this machine's are {} apart, so that it takes the request for an old one",
+            in_words(refusal.skew.abs().as_secs().unsigned_abs())
+        ))
+        .detail("the time here and where the server runs has to be the same")
+        .next("date -u"),
         "AccessDenied" | "AllAccessDisabled" => failure("the keys may not do this")
             .detail("what the role, or the policy that the token names, allows is for the store's administrator to say")
             .detail("a policy without rights (MinIO's stsonly, say) gives keys that may do nothing"),

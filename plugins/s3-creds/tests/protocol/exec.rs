@@ -111,10 +111,13 @@ fn a_programs_end_is_ours() {
 fn signals_reach_the_program() {
     let desk = Desk::new(Dialect::Minio);
     desk.keys();
+    // The signal comes as soon as there is a program to send it to.
     let script = "trap 'echo got $?; exit 9' TERM INT HUP; touch up; while :; do sleep 0.05; done";
     for flags in [&[][..], &["--renew"]] {
         for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
-            let call = exec(&desk, flags, &["sh", "-c", script]).start();
+            let call = exec(&desk, flags, &["sh", "-c", script]);
+            // Whoever runs the tests in the background ignores some, and so would all below.
+            let call = call.after(["env", "--default-signal"]).start();
             desk.until("the program", || desk.path("home/up").exists());
             call.signal(signal);
             let output = call.wait();
@@ -156,25 +159,36 @@ while [ "$(date +%s)" -lt "$ends" ]; do
 done
 "#;
 
+/// Three of these pass while a job runs.
+const LIFE_SECONDS: u64 = 6;
+
+/// A busy machine takes so long between getting keys and using them.
+const MARGIN: &str = "4s";
+
 #[test]
 fn a_job_outlasts_three_lifetimes() {
     let dialects = [Dialect::Minio, Dialect::Ceph, Dialect::Aws];
     let cases = dialects.map(|dialect| (String::new(), dialect));
     side_by_side(cases, |dialect| {
         let desk = Desk::with(dialect, |options| {
-            options.settings.lifetime_of_credentials_seconds = Some(4);
+            options.settings.lifetime_of_credentials_seconds = Some(LIFE_SECONDS);
         });
         desk.storage.put("alice", "x", b"here");
         // The token for the store ends meanwhile too.
         desk.provider
             .set(|settings| settings.access_token_seconds = 6);
-        let output = exec(&desk, &["--renew"], &["sh", "-c", JOB, "sh", "13"]).run();
+        let output = exec(
+            &desk,
+            &["--renew", "--min-ttl", MARGIN],
+            &["sh", "-c", JOB, "sh", "19"],
+        )
+        .run();
         assert_eq!(output.code, 0, "{dialect:?} {output}");
         let lines: Vec<_> = output.stdout.lines().collect();
         let all_are_here = lines.iter().all(|line| *line == "here");
         assert!(lines.len() > 10 && all_are_here, "{dialect:?} {output}");
         let exchanges = desk.storage.issued().len();
-        assert!((3..=8).contains(&exchanges), "{dialect:?} {exchanges}");
+        assert!((4..=11).contains(&exchanges), "{dialect:?} {exchanges}");
         assert_eq!(desk.provider.logins(), 1, "{dialect:?}");
         None
     });
@@ -190,7 +204,7 @@ fn a_store_that_is_away_for_a_moment_stops_no_job() {
     let call = exec(
         &desk,
         &["--renew", "--min-ttl", "27s"],
-        &["sh", "-c", JOB, "sh", "9"],
+        &["sh", "-c", JOB, "sh", "13"],
     )
     .start();
     desk.storage.until("the first keys", PATIENCE, || {

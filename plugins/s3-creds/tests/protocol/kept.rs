@@ -72,10 +72,10 @@ fn keys_that_end_are_replaced_before_they_do() {
 
 #[test]
 fn the_end_is_by_the_servers_clock() {
-    // What ends in 4 s there looks here as if it had minutes left, or had ended.
+    // What ends in 8 s there looks here as if it had minutes left, or had ended.
     for ahead in [200, -200] {
         let desk = Desk::with(Dialect::Aws, |options| {
-            options.settings.lifetime_of_credentials_seconds = Some(4);
+            options.settings.lifetime_of_credentials_seconds = Some(8);
             options.settings.clock_ahead_seconds = ahead;
         });
         let first = desk.keys();

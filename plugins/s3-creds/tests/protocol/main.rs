@@ -7,6 +7,8 @@
 //! | `answers` | pages, redirects, answers without end, servers that are not ready or cut off |
 //! | `exchange` | what is asked for, and what works with each server |
 //! | `platform` | the platform's address is enough |
+//! | `login` | the login behind the keys: shared, ended, refused, or somebody else's |
+//! | `verify` | keys that were given, and what the store lets them do |
 //! | `kept` | keys at hand: how long, for whom, and when new ones are asked for |
 //! | `flight` | many callers at once ask once |
 //! | `exec`, `serve`, `sdk` | programs that get keys, and new ones while they run |
@@ -30,9 +32,11 @@ mod exchange;
 mod exec;
 mod flight;
 mod kept;
+mod login;
 mod looks;
 mod platform;
 mod refused;
 mod sdk;
 mod secrets;
 mod serve;
+mod verify;

@@ -124,10 +124,10 @@ fn keys_are_renewed_over_three_lifetimes_by_one_exchange_each() {
     let mut asked = 0;
     desk.until("three lifetimes", || {
         // Many at once, as the workers of a job do.
+        let now = jiff::Timestamp::now();
         thread::scope(|scope| {
             let answers: Vec<_> = (0..8).map(|_| scope.spawn(|| served.get())).collect();
             for answer in answers {
-                let now = jiff::Timestamp::now();
                 let (status, keys) = answer.join().unwrap();
                 assert_eq!(status, 200, "{keys}");
                 let end: jiff::Timestamp = keys["Expiration"].as_str().unwrap().parse().unwrap();
@@ -137,7 +137,7 @@ fn keys_are_renewed_over_three_lifetimes_by_one_exchange_each() {
         });
         desk.storage.issued().len() >= 4
     });
-    assert!(asked > 40);
+    assert!(asked >= 32);
     assert_eq!(desk.storage.issued().len(), 4);
     served.call.signal(Signal::SIGINT);
     assert_eq!(served.call.wait().code, 130);
