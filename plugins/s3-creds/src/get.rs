@@ -11,7 +11,7 @@ use crate::{
     forms::{self, Form, Naming},
     issue::{self, Ready, Terms},
     source::{Source, TokenSource, absolute},
-    span::in_words,
+    span::{in_words, whole_seconds},
     warm,
 };
 
@@ -196,11 +196,4 @@ impl Outcome for Summary {
     fn names(&self) -> Vec<String> {
         vec![format!("s3credentials/{}", self.access_key_id)]
     }
-}
-
-/// A time without fractions of a second.
-pub(crate) fn whole_seconds(time: Timestamp) -> String {
-    Timestamp::from_second(time.as_second())
-        .unwrap_or(time)
-        .to_string()
 }

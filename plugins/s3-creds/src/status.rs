@@ -10,9 +10,8 @@ use serde::Serialize;
 use crate::{
     cache::{Entry, Shelf},
     desk::Desk,
-    get::whole_seconds,
     issue::MARGIN,
-    span::in_words,
+    span::{in_words, whole_seconds},
 };
 
 /// All keys that are kept.

@@ -10,9 +10,9 @@ use serde::Serialize;
 use crate::{
     bearer::{Bearer, HowToLogIn},
     desk::Desk,
-    get::whole_seconds,
     issue,
     source::{Place, Source, TokenKind, places},
+    span::whole_seconds,
     trust,
 };
 

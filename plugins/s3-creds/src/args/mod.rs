@@ -2,6 +2,7 @@
 
 mod configure;
 mod source;
+mod verbs;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -9,15 +10,21 @@ use std::{
     path::PathBuf,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use datalab_core::{
     cli::{self, DisplayName, OutputArgs, Parsed, Shell},
     report::{Failure, Format, Kind},
     world::World,
 };
 
-pub(crate) use self::source::VARIABLES;
-use self::{configure::ConfigureArgs, source::SourceArgs};
+use self::{
+    configure::ConfigureArgs,
+    source::SourceArgs,
+    verbs::{
+        CredentialProcessArgs, ExecArgs, GetArgs, LogoutArgs, ReportArgs, ServeArgs, ShellArgs,
+        StatusArgs, VerifyArgs,
+    },
+};
 use crate::{
     child, configure as settings, desk::Desk, doctor, examples, forms::Form, get, logout, profiles,
     serve, status, verify, whoami,
@@ -81,123 +88,6 @@ enum Verb {
     Doctor(Box<ReportArgs>),
     /// Take kept keys away from this machine
     Logout(LogoutArgs),
-}
-
-#[derive(Args, Debug)]
-struct GetArgs {
-    /// Form of the keys [default: env; on a terminal a summary]
-    #[arg(
-        short,
-        long,
-        value_enum,
-        value_name = "FORM",
-        hide_possible_values = true
-    )]
-    output: Option<Form>,
-    /// What the next tool calls it: profile, alias, remote, secret [default: the profile's name]
-    #[arg(long, value_name = "NAME")]
-    name: Option<String>,
-    /// Print the keys although standard output is a terminal
-    #[arg(long)]
-    show_secret: bool,
-    #[command(flatten)]
-    source: SourceArgs,
-}
-
-#[derive(Args, Debug)]
-struct CredentialProcessArgs {
-    /// Print the keys although standard output is a terminal
-    #[arg(long)]
-    show_secret: bool,
-    #[command(flatten)]
-    source: SourceArgs,
-}
-
-#[derive(Args, Debug)]
-struct ExecArgs {
-    /// Renew the keys while the command runs, for programs that use an AWS SDK
-    #[arg(long)]
-    renew: bool,
-    #[command(flatten)]
-    source: SourceArgs,
-    /// Command, after --
-    #[arg(last = true, required = true, value_name = "COMMAND")]
-    command: Vec<OsString>,
-}
-
-#[derive(Args, Debug)]
-struct ShellArgs {
-    /// Renew the keys while the shell runs, for programs that use an AWS SDK
-    #[arg(long)]
-    renew: bool,
-    #[command(flatten)]
-    source: SourceArgs,
-}
-
-#[derive(Args, Debug)]
-struct ServeArgs {
-    /// Port on 127.0.0.1 [default: a free one]
-    #[arg(long, value_name = "NUMBER")]
-    port: Option<u16>,
-    /// Put what opens the endpoint into this file, which only you can read, instead of printing it
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// env or json
-    #[arg(
-        short,
-        long,
-        value_enum,
-        default_value = "env",
-        value_name = "FORM",
-        hide_possible_values = true,
-        hide_default_value = true
-    )]
-    output: serve::Form,
-    /// Print what opens the endpoint although standard output is a terminal
-    #[arg(long)]
-    show_secret: bool,
-    #[command(flatten)]
-    source: SourceArgs,
-}
-
-#[derive(Args, Debug)]
-struct StatusArgs {
-    #[command(flatten)]
-    output: OutputArgs,
-}
-
-#[derive(Args, Debug)]
-struct ReportArgs {
-    #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    source: SourceArgs,
-}
-
-#[derive(Args, Debug)]
-struct VerifyArgs {
-    /// Also write an empty object into the bucket, and delete it again
-    #[arg(long)]
-    write: bool,
-    #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    source: SourceArgs,
-}
-
-#[derive(Args, Debug)]
-struct LogoutArgs {
-    #[command(flatten)]
-    output: OutputArgs,
-    /// Only those of this store
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
-    /// Only those of this profile
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
-    /// Everything that is kept, also what the platform said of itself
-    #[arg(long, conflicts_with_all = ["endpoint", "profile"])]
-    all: bool,
 }
 
 /// Reads the command line and carries it out; returns the exit code.

@@ -18,18 +18,6 @@ use crate::{
     source::{Addressing, Duration, Source, TokenKind, TokenSource},
 };
 
-/// Variables that stand for flags, and the flags that win over them.
-pub(crate) const VARIABLES: [&str; 8] = [
-    "DATALAB_ONYXIA",
-    "DATALAB_S3_PROFILE",
-    "DATALAB_S3_ENDPOINT",
-    "DATALAB_STS_ENDPOINT",
-    "DATALAB_S3_ROLE_ARN",
-    "DATALAB_ISSUER",
-    "DATALAB_CLIENT_ID",
-    "DATALAB_CA_FILE",
-];
-
 /// Which store is meant, and which keys. Without any: the store of the platform that oidc-login
 /// was set up with.
 #[derive(Args, Clone, Debug)]

@@ -338,5 +338,5 @@ fn notes(request: &Request, ready: &Ready, naming: &Naming) -> Vec<String> {
 }
 
 fn get_time(time: jiff::Timestamp) -> String {
-    crate::get::whole_seconds(time)
+    crate::span::whole_seconds(time)
 }

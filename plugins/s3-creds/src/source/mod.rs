@@ -13,6 +13,18 @@ pub(crate) use self::{
 };
 use crate::{issued::Server, policy::Extent};
 
+/// Variables that stand for flags, and the flags that win over them.
+pub(crate) const VARIABLES: [&str; 8] = [
+    "DATALAB_ONYXIA",
+    "DATALAB_S3_PROFILE",
+    "DATALAB_S3_ENDPOINT",
+    "DATALAB_STS_ENDPOINT",
+    "DATALAB_S3_ROLE_ARN",
+    "DATALAB_ISSUER",
+    "DATALAB_CLIENT_ID",
+    "DATALAB_CA_FILE",
+];
+
 /// What the user says of store, login and keys.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Source {

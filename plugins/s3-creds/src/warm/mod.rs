@@ -4,7 +4,7 @@ use std::{env, ffi::OsString, process::ExitCode};
 
 use datalab_core::ready::{self, Question};
 
-use crate::args::VARIABLES;
+use crate::source::VARIABLES;
 
 /// The verbs whose answer can be ready.
 const VERBS: [&str; 2] = ["credential-process", "get"];
