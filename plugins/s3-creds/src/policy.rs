@@ -40,7 +40,7 @@ impl Extent {
                 Kind::Usage,
                 "a bucket or prefix with *, ?, $, quotes or letters beyond ASCII would mean others too",
             )
-            .next("the same command with --policy FILE, which says exactly what is meant"));
+            .next("the same command with --policy FILE"));
         }
         let objects = match read_only {
             true => json!(["s3:GetObject"]),

@@ -19,9 +19,11 @@ pub(crate) fn of_store(error: &Unanswered, issued: &Issued) -> Failure {
     let refusal = match error {
         // The client follows none, and shows no more of them: S3's PermanentRedirect is among them.
         Unanswered::Http(http::Error::Redirected { to, .. }) => {
+            // Signature and session token stand in the query.
+            let place = to.split(['?', '#']).next().unwrap_or_default();
             let cause = format!(
                 "{url} refuses: it redirects to {}; the bucket has another region, or another address (--region, --addressing)",
-                to.chars().take(SHOWN).collect::<String>()
+                place.chars().take(SHOWN).collect::<String>()
             );
             let other_style = match issued.store.path_style {
                 true => "virtual",
