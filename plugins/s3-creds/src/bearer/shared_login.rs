@@ -223,8 +223,15 @@ impl<'d> SharedLogin<'d> {
                 | Error::LoginElsewhere { .. }
         );
         let failure = Failure::from(error);
+        let failure = match failure.has_state() {
+            true => failure,
+            false => failure.state("no keys were asked for"),
+        };
         match needs_login {
             true => failure.next(login),
+            false if failure.kind() == Kind::Unreachable && failure.commands().is_empty() => {
+                failure.next("the same command in a minute")
+            }
             false => failure,
         }
     }
