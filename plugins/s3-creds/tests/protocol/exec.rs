@@ -160,10 +160,10 @@ done
 "#;
 
 /// Three of these pass while a job runs.
-const LIFE_SECONDS: u64 = 6;
+const LIFE_SECONDS: u64 = 9;
 
 /// A busy machine takes so long between getting keys and using them.
-const MARGIN: &str = "4s";
+const MARGIN: &str = "7s";
 
 #[test]
 fn a_job_outlasts_three_lifetimes() {
@@ -176,11 +176,11 @@ fn a_job_outlasts_three_lifetimes() {
         desk.storage.put("alice", "x", b"here");
         // The token for the store ends meanwhile too.
         desk.provider
-            .set(|settings| settings.access_token_seconds = 6);
+            .set(|settings| settings.access_token_seconds = 20);
         let output = exec(
             &desk,
             &["--renew", "--min-ttl", MARGIN],
-            &["sh", "-c", JOB, "sh", "19"],
+            &["sh", "-c", JOB, "sh", "28"],
         )
         .run();
         assert_eq!(output.code, 0, "{dialect:?} {output}");
@@ -188,7 +188,7 @@ fn a_job_outlasts_three_lifetimes() {
         let all_are_here = lines.iter().all(|line| *line == "here");
         assert!(lines.len() > 10 && all_are_here, "{dialect:?} {output}");
         let exchanges = desk.storage.issued().len();
-        assert!((4..=11).contains(&exchanges), "{dialect:?} {exchanges}");
+        assert!((4..=15).contains(&exchanges), "{dialect:?} {exchanges}");
         assert_eq!(desk.provider.logins(), 1, "{dialect:?}");
         None
     });

@@ -26,7 +26,7 @@ print(n > 10, len(keys) > 2)
 "#;
 
 /// A busy machine takes so long between getting keys and using them.
-const MARGIN: [&str; 2] = ["--min-ttl", "4s"];
+const MARGIN: [&str; 2] = ["--min-ttl", "7s"];
 
 /// How the SDK comes to its keys.
 #[derive(Clone, Copy, Debug)]
@@ -37,11 +37,11 @@ enum Way {
 
 fn work(way: Way, dialect: Dialect, python: &Path) {
     let desk = Desk::with(dialect, |options| {
-        options.settings.lifetime_of_credentials_seconds = Some(6);
+        options.settings.lifetime_of_credentials_seconds = Some(9);
     });
     desk.storage.make_bucket("alice");
     let python = python.to_string_lossy().into_owned();
-    let job = [python.as_str(), "-c", JOB, "19"];
+    let job = [python.as_str(), "-c", JOB, "28"];
     let output = match way {
         Way::Renewed => desk
             .tool(["exec", "--renew"])
