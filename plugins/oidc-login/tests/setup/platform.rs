@@ -38,6 +38,8 @@ fn the_platforms_address_is_enough() {
                 {"name": "vault", "scope": "vault"},
             ],
             "certificateAuthority": ca,
+            // So that other tools need no address.
+            "platform": format!("{origin}/api/public/configuration"),
         }])
     );
     let again = stage.setup(&words);

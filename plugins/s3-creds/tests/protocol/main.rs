@@ -7,6 +7,7 @@
 //! | `answers` | pages, redirects, answers without end, servers that are not ready or cut off |
 //! | `exchange` | what is asked for, and what works with each server |
 //! | `platform` | the platform's address is enough |
+//! | `trust` | whose word counts for where tokens go, and whose authorities for whom |
 //! | `login` | the login behind the keys: shared, ended, refused, or somebody else's |
 //! | `verify` | keys that were given, and what the store lets them do |
 //! | `kept` | keys at hand: how long, for whom, and when new ones are asked for |
@@ -39,4 +40,5 @@ mod refused;
 mod sdk;
 mod secrets;
 mod serve;
+mod trust;
 mod verify;
