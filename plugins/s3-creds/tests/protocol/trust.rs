@@ -82,7 +82,7 @@ fn the_authorities_of_one_issuer_are_nobody_elses() {
         .unwrap();
     let token = desk.write("token", &token);
     edit(&desk, |known| {
-        known["issuer"] = json!("https://other.example")
+        known["issuer"] = json!("https://other.example");
     });
     let output = desk
         .tool([
