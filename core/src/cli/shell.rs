@@ -130,6 +130,16 @@ impl Shell<'_> {
         }
     }
 
+    /// Runs a use case whose result is a text for programs, a secret more often than not: printed as
+    /// it is, in one write, last.
+    pub fn run_text(&self, use_case: impl Future<Output = Result<String, Failure>>) -> u8 {
+        self.run_raw(async {
+            let text = interruptible(use_case).await?;
+            self.print(&text)?;
+            Ok(0)
+        })
+    }
+
     /// Writes a result to standard output.
     ///
     /// # Errors

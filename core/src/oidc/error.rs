@@ -185,6 +185,19 @@ impl Error {
         matches!(self, Self::Refused { code, .. } if code == "invalid_grant")
     }
 
+    /// Whether a person who logs in is what is missing.
+    pub fn needs_login(&self) -> bool {
+        matches!(
+            self,
+            Self::LoginNeeded { .. }
+                | Self::NotFinished { .. }
+                | Self::CodeExpired
+                | Self::Denied { .. }
+                | Self::Session { .. }
+                | Self::LoginElsewhere { .. }
+        )
+    }
+
     /// Whether it may be otherwise a moment later, with nothing changed on our side.
     pub(super) fn may_pass(&self) -> bool {
         match self {

@@ -260,6 +260,20 @@ impl KnownIssuers {
         &mut self.issuers[place]
     }
 
+    /// What a login is to ask for at once: these scopes, and what every known audience needs of the
+    /// same client.
+    pub fn login_scopes(&self, issuer: &str, client_id: &str, scopes: &[String]) -> Vec<String> {
+        let mut wanted = scopes.to_vec();
+        let known = self.find(issuer, client_id);
+        let audiences = known.into_iter().flat_map(|known| &known.audiences);
+        for scope in audiences.filter_map(|audience| audience.scope.as_ref()) {
+            if !wanted.contains(scope) {
+                wanted.push(scope.clone());
+            }
+        }
+        wanted
+    }
+
     /// How far an issuer is known, with the server that its token would go to.
     pub fn familiarity(&self, issuer: &str, client_id: &str, server: Option<&str>) -> Familiarity {
         match (self.find(issuer, client_id), server) {

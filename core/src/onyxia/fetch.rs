@@ -10,6 +10,15 @@ impl Platform {
     /// # Errors
     /// [`Error`]: there is no answer, or it is something else.
     pub async fn fetch(client: &Client, address: &str) -> Result<Self, Error> {
+        let configuration = Self::ask(client, address).await?;
+        Self::parse(&configuration, &configuration_url(address))
+    }
+
+    /// The same without reading what it says, for who keeps it.
+    ///
+    /// # Errors
+    /// [`Error`]: there is no answer of success.
+    pub async fn ask(client: &Client, address: &str) -> Result<Vec<u8>, Error> {
         let url = configuration_url(address);
         let answer = client
             .send_patiently(http::get(&url)?, Patience::USUAL)
@@ -20,7 +29,7 @@ impl Platform {
                 status: answer.status.as_u16(),
             });
         }
-        Self::parse(&answer.body, &url)
+        Ok(answer.body)
     }
 }
 

@@ -193,8 +193,11 @@ impl Choice {
 
     /// How to log in for a program that needs a token, if that is needed.
     pub(crate) fn login_for_program(&self, limit: Duration, desk: &Desk<'_>) -> LoginOptions {
+        let Identity {
+            issuer, client_id, ..
+        } = &self.identity;
         LoginOptions {
-            scopes: self.login_scopes(desk),
+            scopes: desk.known.login_scopes(issuer, client_id, &self.scopes),
             limit,
             deliberate: false,
             anew: false,
@@ -209,22 +212,6 @@ impl Choice {
             person_is_there: true,
             ..self.login_for_program(limit, desk)
         }
-    }
-
-    /// What a login for it asks for: what is needed, and what every known audience needs.
-    fn login_scopes(&self, desk: &Desk<'_>) -> Vec<String> {
-        let Identity {
-            issuer, client_id, ..
-        } = &self.identity;
-        let mut scopes = self.scopes.clone();
-        let known = desk.known.find(issuer, client_id);
-        let audiences = known.into_iter().flat_map(|known| &known.audiences);
-        for scope in audiences.filter_map(|audience| audience.scope.as_ref()) {
-            if !scopes.contains(scope) {
-                scopes.push(scope.clone());
-            }
-        }
-        scopes
     }
 }
 

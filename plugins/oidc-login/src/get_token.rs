@@ -97,12 +97,7 @@ pub(crate) fn explain(
     use datalab_core::{oidc::Error, store::SealError};
     let login = format!("{} login {}", desk.name, choice.words(desk));
     let next = match &error {
-        Error::LoginNeeded { .. }
-        | Error::NotFinished { .. }
-        | Error::CodeExpired
-        | Error::Denied { .. }
-        | Error::Session { .. }
-        | Error::LoginElsewhere { .. } => Some(login),
+        error if error.needs_login() => Some(login),
         Error::OtherAccount { .. } | Error::Seal(SealError::Keyring(_)) => {
             Some(format!("{login} --prompt login"))
         }

@@ -2,13 +2,13 @@
 
 use datalab_core::{
     oidc::Record,
-    report::{Failure, Outcome, printable, table},
+    report::{Failure, Outcome, printable, table, whole_seconds},
     store::KeyPlace,
 };
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::{desk::Desk, login::whole_seconds};
+use crate::desk::Desk;
 
 /// All sessions.
 #[derive(Debug, Serialize)]

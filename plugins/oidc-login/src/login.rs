@@ -5,7 +5,7 @@ use std::time::Duration;
 use datalab_core::{
     login::{Flow, Terminal},
     oidc::{Force, LoginOptions, Obtained, Record, Wanted},
-    report::{Failure, Outcome},
+    report::{Failure, Outcome, whole_seconds},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -105,13 +105,6 @@ impl Outcome for LoggedIn {
     fn names(&self) -> Vec<String> {
         vec![format!("session/{}", self.account)]
     }
-}
-
-/// A moment as people write it down.
-pub(crate) fn whole_seconds(moment: Timestamp) -> String {
-    Timestamp::from_second(moment.as_second())
-        .unwrap_or(moment)
-        .to_string()
 }
 
 /// Logs in, unless that is done already.

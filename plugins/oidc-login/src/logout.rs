@@ -2,12 +2,12 @@
 
 use datalab_core::{
     oidc::{Error, Identity, LoggedOut},
-    report::{Failure, Kind, Outcome},
+    report::{Failure, Kind, Outcome, whole_seconds},
 };
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::{choice::Choice, desk::Desk, login::whole_seconds};
+use crate::{choice::Choice, desk::Desk};
 
 /// What ends.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use datalab_core::{
     oidc::{
         Claims, DeviceCode, Error, Force, LoginOptions, LoginWay, Obtained, Pending, Person, Wanted,
     },
-    report::{Failure, Kind, Outcome},
+    report::{Failure, Kind, Outcome, whole_seconds},
     words::Secret,
 };
 use jiff::Timestamp;
@@ -16,7 +16,6 @@ use crate::{
     choice::Choice,
     desk::Desk,
     get_token::explain,
-    login::whole_seconds,
     refresh::not_logged_in,
     trust::{self, Destination},
 };

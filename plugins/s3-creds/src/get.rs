@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use datalab_core::report::{Failure, Kind, Outcome, printable};
+use datalab_core::report::{Failure, Kind, Outcome, printable, whole_seconds};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::{
     forms::{self, Form, Naming},
     issue::{self, Ready, Terms},
     source::{Source, TokenSource, absolute},
-    span::{in_words, whole_seconds},
+    span::in_words,
     warm,
 };
 

@@ -1,6 +1,4 @@
-//! Spans of time, and moments, for messages.
-
-use jiff::Timestamp;
+//! Spans of time, for messages.
 
 /// A span as people say it.
 pub(crate) fn in_words(seconds: u64) -> String {
@@ -10,13 +8,6 @@ pub(crate) fn in_words(seconds: u64) -> String {
         7200..172_800 => format!("{} h", (seconds + 1800) / 3600),
         _ => format!("{} d", (seconds + 43_200) / 86_400),
     }
-}
-
-/// A time without fractions of a second.
-pub(crate) fn whole_seconds(time: Timestamp) -> String {
-    Timestamp::from_second(time.as_second())
-        .unwrap_or(time)
-        .to_string()
 }
 
 #[cfg(test)]

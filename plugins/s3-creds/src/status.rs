@@ -1,7 +1,7 @@
 //! The keys that are kept, without asking anybody.
 
 use datalab_core::{
-    report::{Failure, Outcome, table},
+    report::{Failure, Outcome, table, whole_seconds},
     store::KeyPlace,
 };
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use crate::{
     cache::{Entry, Shelf},
     desk::Desk,
     issue::MARGIN,
-    span::{in_words, whole_seconds},
+    span::in_words,
 };
 
 /// All keys that are kept.

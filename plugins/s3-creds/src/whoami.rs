@@ -2,7 +2,7 @@
 
 use datalab_core::{
     oidc::Claims,
-    report::{Failure, Kind, Outcome, printable},
+    report::{Failure, Kind, Outcome, printable, whole_seconds},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,7 +12,6 @@ use crate::{
     desk::Desk,
     issue,
     source::{Place, Source, TokenKind, places},
-    span::whole_seconds,
     trust,
 };
 

@@ -5,7 +5,6 @@ mod setup;
 
 use std::{
     ffi::{OsStr, OsString},
-    future::Future,
     path::PathBuf,
     time::Duration,
 };
@@ -222,9 +221,8 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
             let request = args.into_request();
             let program = || own_path(world, argv0.as_deref());
             if prints {
-                return print(&shell, async {
-                    crate::setup::print(world, &request, &program()?).await
-                });
+                return shell
+                    .run_text(async { crate::setup::print(world, &request, &program()?).await });
             }
             shell.run(
                 cli::interruptible(async {
@@ -239,7 +237,7 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
                 |_| None,
             )
         }
-        Verb::GetToken(args) => print(&shell, async {
+        Verb::GetToken(args) => shell.run_text(async {
             let request = get_token::Request {
                 asked: Asked::read(world)?,
                 flow: args.flow.flow,
@@ -311,7 +309,7 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
             }),
             doctor::Diagnosis::kind,
         ),
-        Verb::Token(args) => print(&shell, async {
+        Verb::Token(args) => shell.run_text(async {
             let request = token::Request {
                 audience: args.audience,
                 flow: args.flow.flow,
@@ -351,15 +349,6 @@ fn own_path(world: &World, argv0: Option<&OsStr>) -> Result<PathBuf, Failure> {
         Failure::new(Kind::Failed, "it is not known where this program lies")
             .caused_by(&error)
             .state("nothing was written")
-    })
-}
-
-/// Runs a use case whose result is a secret: printed as it is, in one write, last.
-fn print(shell: &Shell<'_>, work: impl Future<Output = Result<String, Failure>>) -> u8 {
-    shell.run_raw(async {
-        let text = cli::interruptible(work).await?;
-        shell.print(&text)?;
-        Ok(0)
     })
 }
 

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use datalab_core::{
     oidc::Claims,
-    report::{Failure, Finding, Findings, Verdict},
+    report::{Failure, Finding, Findings, Verdict, whole_seconds},
 };
 
 pub(crate) use finding::Diagnosis;
@@ -94,7 +94,7 @@ fn session(record: &datalab_core::oidc::Record, desk: &Desk<'_>) -> Finding {
         Some(ends) if ends <= desk.world.now() => Finding::new(
             "session",
             Verdict::Wrong,
-            format!("{who}: ended at {}", crate::login::whole_seconds(ends)),
+            format!("{who}: ended at {}", whole_seconds(ends)),
         )
         .next(format!("{} login", desk.name)),
         _ => Finding::new("session", Verdict::Ok, who),

@@ -2,12 +2,11 @@
 
 use datalab_core::{
     oidc::{Claims, Record},
-    report::{Finding, Verdict},
+    report::{Finding, Verdict, whole_seconds},
 };
 use jiff::{SignedDuration, Timestamp};
 
 use super::expectation::Expectation;
-use crate::login::whole_seconds;
 
 /// An API server gives a token's times no leeway worth the name, and clocks are a little off.
 const LEEWAY: SignedDuration = SignedDuration::from_secs(10);

@@ -6,7 +6,6 @@ mod verbs;
 
 use std::{
     ffi::{OsStr, OsString},
-    future::Future,
     path::PathBuf,
 };
 
@@ -125,7 +124,7 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
                     |_| None,
                 );
             }
-            print(&plain, async {
+            plain.run_text(async {
                 let (source, terms) = source.into_request(world)?;
                 let request = get::Request {
                     source,
@@ -138,7 +137,7 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
                 get::get(&request, &desk()?).await
             })
         }
-        Verb::CredentialProcess(args) => print(&plain, async {
+        Verb::CredentialProcess(args) => plain.run_text(async {
             let CredentialProcessArgs {
                 show_secret,
                 source,
@@ -252,15 +251,6 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
             shell(output).run(async { logout::logout(&request, &desk()?) }, |_| None)
         }
     }
-}
-
-/// Runs a use case whose result is a secret: printed as it is, in one write, last.
-fn print(shell: &Shell<'_>, work: impl Future<Output = Result<String, Failure>>) -> u8 {
-    shell.run_raw(async {
-        let text = cli::interruptible(work).await?;
-        shell.print(&text)?;
-        Ok(0)
-    })
 }
 
 /// Runs a command with keys. A signal that comes before it is started ends this program.

@@ -64,23 +64,22 @@ impl<'d> SharedLogin<'d> {
         }
         let logins = desk.sessions()?;
         let (sessions, _) = logins.all()?;
-        let mut accounts = sessions.iter().filter(|record| {
-            record.identity.issuer == login.issuer
-                && record.identity.client_id == login.client_id
-                && source.account.as_ref().is_none_or(|account| {
-                    record.username == *account
-                        || record.identity.account.0.as_ref() == Some(account)
-                })
+        let of_client = || {
+            sessions.iter().filter(|record| {
+                record.identity.issuer == login.issuer
+                    && record.identity.client_id == login.client_id
+            })
+        };
+        let mut accounts = of_client().filter(|record| {
+            source.account.as_ref().is_none_or(|account| {
+                record.username == *account || record.identity.account.0.as_ref() == Some(account)
+            })
         });
         let account = match (accounts.next(), accounts.next()) {
             (Some(only), None) => only.identity.account.clone(),
             (None, _) => Account(source.account.clone()),
             (Some(_), Some(_)) => {
-                let named = sessions.iter().filter(|record| {
-                    record.identity.issuer == login.issuer
-                        && record.identity.client_id == login.client_id
-                });
-                return Err(named.fold(
+                return Err(of_client().fold(
                     Failure::new(Kind::NotFound, "several logins could be meant"),
                     |failure, record| {
                         failure.next(format!(
@@ -163,18 +162,12 @@ impl<'d> SharedLogin<'d> {
 
     /// A login asks at once for what all services behind the same client need.
     fn login_options(&self) -> LoginOptions {
-        let identity = self.session.identity();
-        let mut scopes = self.scopes.clone();
+        let Identity {
+            issuer, client_id, ..
+        } = self.session.identity();
         let known = self.desk.known();
-        let known = known.find(&identity.issuer, &identity.client_id);
-        let audiences = known.into_iter().flat_map(|known| &known.audiences);
-        for scope in audiences.filter_map(|audience| audience.scope.as_ref()) {
-            if !scopes.contains(scope) {
-                scopes.push(scope.clone());
-            }
-        }
         LoginOptions {
-            scopes,
+            scopes: known.login_scopes(issuer, client_id, &self.scopes),
             limit: self.how.limit,
             deliberate: false,
             anew: false,
@@ -213,15 +206,7 @@ impl<'d> SharedLogin<'d> {
         if let Some(account) = &account.0 {
             login.push_str(&format!(" --account {}", quoted_if_needed(account)));
         }
-        let needs_login = matches!(
-            error,
-            Error::LoginNeeded { .. }
-                | Error::NotFinished { .. }
-                | Error::CodeExpired
-                | Error::Denied { .. }
-                | Error::Session { .. }
-                | Error::LoginElsewhere { .. }
-        );
+        let needs_login = error.needs_login();
         let failure = Failure::from(error);
         let failure = match failure.has_state() {
             true => failure,

@@ -62,8 +62,6 @@ pub(crate) struct Entry {
     pub(crate) obtained: Timestamp,
     /// Until when they hold, by this machine's clock.
     pub(crate) expires: Timestamp,
-    /// Until when they hold, as the server says it.
-    pub(crate) expiration: Timestamp,
     /// What the server agreed to, in seconds.
     pub(crate) asked_seconds: u64,
     /// The authorities that the store's certificate needs beside the system's.
@@ -140,7 +138,6 @@ impl Entry {
         Ok(Self {
             api_version: API_VERSION.to_owned(),
             kind: KIND.to_owned(),
-            expiration: credentials.expiration.unwrap_or(facts.expires),
             key: facts.key,
             store_url: facts.store_url,
             profile: facts.profile,
@@ -188,7 +185,7 @@ impl Entry {
             access_key_id: plain.access_key_id.clone(),
             secret_access_key: Secret::new(plain.secret_access_key.clone()),
             session_token: Some(Secret::new(plain.session_token.clone())),
-            expiration: Some(self.expiration),
+            expiration: Some(self.expires),
         })
     }
 

@@ -90,10 +90,6 @@ impl<'w> Shelf<'w> {
             // What was not finished has secrets too, and nobody says whose. A process that is about to
             // finish it finds that its keys are not kept, which is what a logout is for.
             folder.sweep()?;
-            // What a process that was killed has not finished; one that is at it has the lock.
-            if let Ok(_lock) = folder.try_lock(LOCK) {
-                folder.sweep()?;
-            }
             let Some(content) = folder.read(ENTRY)? else {
                 continue;
             };

@@ -1,7 +1,7 @@
 //! Which sections of which files make up the settings of a tool.
 
 use datalab_core::{
-    report::{Failure, Kind, quoted_if_needed},
+    report::{Failure, Kind, quoted_if_needed, whole_seconds},
     store::ForeignFile,
     world::World,
 };
@@ -338,5 +338,5 @@ fn notes(request: &Request, ready: &Ready, naming: &Naming) -> Vec<String> {
 }
 
 fn get_time(time: jiff::Timestamp) -> String {
-    crate::span::whole_seconds(time)
+    whole_seconds(time)
 }

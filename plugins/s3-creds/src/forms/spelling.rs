@@ -1,6 +1,6 @@
 //! How the forms spell what was issued.
 
-use jiff::Timestamp;
+use datalab_core::report::whole_seconds;
 
 use crate::issued::{Credentials, Issued, Server};
 
@@ -8,8 +8,7 @@ impl Credentials {
     /// RFC 3339 in whole seconds, which every reader takes; cut rather than rounded, so that it
     /// never promises more.
     pub(crate) fn expiration_text(&self) -> Option<String> {
-        let whole = Timestamp::from_second(self.expiration?.as_second()).ok()?;
-        Some(whole.to_string())
+        self.expiration.map(whole_seconds)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use data_encoding::HEXLOWER;
 use datalab_core::{
-    http::{self, Client, Patience},
+    http::Client,
     onyxia::{self, Platform},
     report::Failure,
     store::Folder,
@@ -45,16 +45,10 @@ pub(super) async fn platform(
         }
     }
     const UNTOUCHED: &str = "nothing was asked for";
-    let request = http::get(&url).map_err(|error| Failure::from(error).state(UNTOUCHED))?;
-    let answer = client.send_patiently(request, Patience::USUAL).await;
-    let answer = answer.map_err(|error| Failure::from(error).state(UNTOUCHED))?;
-    if !answer.is_success() {
-        let status = answer.status.as_u16();
-        return Err(Failure::from(onyxia::Error::Status { url, status }).state(UNTOUCHED));
-    }
-    let platform = Platform::parse(&answer.body, &url)
-        .map_err(|error| Failure::from(error).state(UNTOUCHED))?;
-    if let (Some(folder), Ok(configuration)) = (folder, answer.json()) {
+    let untouched = |error: onyxia::Error| Failure::from(error).state(UNTOUCHED);
+    let answer = Platform::ask(client, address).await.map_err(untouched)?;
+    let platform = Platform::parse(&answer, &url).map_err(untouched)?;
+    if let (Some(folder), Ok(configuration)) = (folder, serde_json::from_slice(&answer)) {
         let kept = Kept {
             url,
             at: now,

@@ -56,6 +56,25 @@ pub(super) fn at_most(
     }
 }
 
+/// A row whose target is how many milliseconds more than the peer's it may be.
+pub(super) fn at_most_more(
+    what: &'static str,
+    compared: Compared,
+    peer: &str,
+    limit: f64,
+    target: &'static str,
+) -> Row {
+    let more = (compared.ours.as_secs_f64() - compared.peer.as_secs_f64()) * 1e3;
+    Row {
+        what,
+        ours: milliseconds(compared.ours),
+        peer: format!("{}, {peer}", milliseconds(compared.peer)),
+        value: format!("{more:+.1} ms"),
+        target,
+        met: more <= limit,
+    }
+}
+
 pub(super) fn faster(
     what: &'static str,
     compared: Compared,

@@ -8,7 +8,9 @@ mod share_db;
 use std::error::Error;
 use std::fs;
 use std::io::{self, Write as _};
-use std::process::ExitCode;
+use std::process::{Child, Command, ExitCode};
+use std::thread;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use datalab_lab::LabName;
@@ -78,6 +80,25 @@ impl Numbers {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % end
     }
+}
+
+/// Starts commands that compete, and kills one of them within this time; returns whether it had ended
+/// by then, and the others.
+fn one_killed(
+    commands: &mut [Command],
+    within: Duration,
+    numbers: &mut Numbers,
+) -> Result<(bool, Vec<Child>), Failure> {
+    let victim = usize::try_from(numbers.below(u64::try_from(commands.len())?))?;
+    let after = numbers.below(u64::try_from(within.as_micros())?);
+    let children: Result<Vec<_>, _> = commands.iter_mut().map(Command::spawn).collect();
+    let mut children = children?;
+    let mut killed = children.remove(victim);
+    thread::sleep(Duration::from_micros(after));
+    let had_ended = killed.try_wait()?.is_some();
+    killed.kill()?;
+    killed.wait()?;
+    Ok((had_ended, children))
 }
 
 fn random_seed() -> io::Result<u64> {

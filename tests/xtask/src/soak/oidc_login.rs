@@ -4,16 +4,15 @@
 
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use datalab_lab::identity_provider::{IdentityProvider, Options};
 
-use super::{Failure, Numbers, say};
+use super::{Failure, Numbers, one_killed, say};
 use crate::browser;
 
 /// Calls that compete in each round; one of them is killed.
-const CALLS: u64 = 4;
+const CALLS: usize = 4;
 
 /// Within this most refreshes have begun and ended: a kill is to fall between.
 const REFRESH: Duration = Duration::from_millis(40);
@@ -86,30 +85,10 @@ impl Scene<'_> {
 
     /// Calls that compete, one of them killed; returns whether it had ended by then.
     fn round(&self, numbers: &mut Numbers) -> Result<bool, Failure> {
-        let victim = numbers.below(CALLS);
-        let after = numbers.below(u64::try_from(REFRESH.as_micros())?);
-        let mut killed = None;
-        let mut others = Vec::new();
-        for call in 0..CALLS {
-            let verb: &[&str] = if call % 2 == 0 {
-                &["refresh", "--now"]
-            } else {
-                &["get-token"]
-            };
-            let child = self.command(verb).spawn()?;
-            if call == victim {
-                killed = Some(child);
-            } else {
-                others.push(child);
-            }
-        }
-        thread::sleep(Duration::from_micros(after));
-        let mut had_ended = false;
-        if let Some(mut killed) = killed {
-            had_ended = killed.try_wait()?.is_some();
-            killed.kill()?;
-            killed.wait()?;
-        }
+        let verbs: [&[&str]; 2] = [&["refresh", "--now"], &["get-token"]];
+        let calls = verbs.iter().cycle().take(CALLS);
+        let mut calls: Vec<_> = calls.map(|verb| self.command(verb)).collect();
+        let (had_ended, others) = one_killed(&mut calls, REFRESH, numbers)?;
         others.into_iter().try_for_each(succeeded)?;
         Ok(had_ended)
     }

@@ -4,17 +4,16 @@
 
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use datalab_lab::identity_provider::{self, IdentityProvider};
 use datalab_lab::object_storage::{Dialect, Endpoint, ObjectStorage, Options, Trust};
 
-use super::{Failure, Numbers, say};
+use super::{Failure, Numbers, one_killed, say};
 use crate::browser;
 
 /// Calls that compete in each round; one of them is killed.
-const CALLS: u64 = 4;
+const CALLS: usize = 4;
 
 /// Within this most exchanges have begun and ended: a kill is to fall between.
 const EXCHANGE: Duration = Duration::from_millis(80);
@@ -117,25 +116,8 @@ impl Scene<'_> {
 
     /// Calls that compete, one of them killed; returns whether it had ended by then.
     fn round(&self, numbers: &mut Numbers) -> Result<bool, Failure> {
-        let victim = numbers.below(CALLS);
-        let after = numbers.below(u64::try_from(EXCHANGE.as_micros())?);
-        let mut killed = None;
-        let mut others = Vec::new();
-        for call in 0..CALLS {
-            let child = self.command(&[]).spawn()?;
-            if call == victim {
-                killed = Some(child);
-            } else {
-                others.push(child);
-            }
-        }
-        thread::sleep(Duration::from_micros(after));
-        let mut had_ended = false;
-        if let Some(mut killed) = killed {
-            had_ended = killed.try_wait()?.is_some();
-            killed.kill()?;
-            killed.wait()?;
-        }
+        let mut calls: Vec<_> = (0..CALLS).map(|_| self.command(&[])).collect();
+        let (had_ended, others) = one_killed(&mut calls, EXCHANGE, numbers)?;
         others.into_iter().try_for_each(|call| self.keys(call))?;
         Ok(had_ended)
     }

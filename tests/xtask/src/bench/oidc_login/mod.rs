@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{
     Failure,
-    calls::{at_most, at_once, call, faster, milliseconds},
+    calls::{at_most, at_most_more, at_once, call, faster},
     measure::interleaved,
     output,
     table::Row,
@@ -299,15 +299,13 @@ impl Bench {
             || call(whoami(None)),
             || call(whoami(Some(&config))),
         )?;
-        let more = (compared.ours.as_secs_f64() - compared.peer.as_secs_f64()) * 1e3;
-        Ok(Row {
-            what: "kubectl with it",
-            ours: milliseconds(compared.ours),
-            peer: format!("{}, constant reply", milliseconds(compared.peer)),
-            value: format!("{more:+.1} ms"),
-            target: "≤ 2 ms more",
-            met: more <= 2.0,
-        })
+        Ok(at_most_more(
+            "kubectl with it",
+            compared,
+            "constant reply",
+            2.0,
+            "≤ 2 ms more",
+        ))
     }
 
     /// The most memory that a warm call has at once, as GNU time sees it.

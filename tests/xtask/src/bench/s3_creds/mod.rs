@@ -12,7 +12,7 @@ use datalab_lab::keycloak::Keycloak;
 
 use super::{
     Failure,
-    calls::{at_most, call, milliseconds},
+    calls::{at_most, at_most_more, call},
     measure::interleaved,
     output,
     table::Row,
@@ -213,15 +213,13 @@ impl Bench {
             command
         };
         let compared = interleaved(EXCHANGES, || call(ours()), || call(curl()))?;
-        let more = (compared.ours.as_secs_f64() - compared.peer.as_secs_f64()) * 1e3;
-        Ok(Row {
-            what: "an exchange",
-            ours: milliseconds(compared.ours),
-            peer: format!("{}, curl", milliseconds(compared.peer)),
-            value: format!("{more:+.1} ms"),
-            target: "≤ 15 ms more",
-            met: more <= 15.0,
-        })
+        Ok(at_most_more(
+            "an exchange",
+            compared,
+            "curl",
+            15.0,
+            "≤ 15 ms more",
+        ))
     }
 
     fn list(&self, profile: &str) -> Command {
@@ -236,14 +234,12 @@ impl Bench {
             || call(self.list("ours")),
             || call(self.list("static")),
         )?;
-        let more = (compared.ours.as_secs_f64() - compared.peer.as_secs_f64()) * 1e3;
-        Ok(Row {
-            what: "`aws s3 ls` with it",
-            ours: milliseconds(compared.ours),
-            peer: format!("{}, static keys", milliseconds(compared.peer)),
-            value: format!("{more:+.1} ms"),
-            target: "≤ 2 ms more",
-            met: more <= 2.0,
-        })
+        Ok(at_most_more(
+            "`aws s3 ls` with it",
+            compared,
+            "static keys",
+            2.0,
+            "≤ 2 ms more",
+        ))
     }
 }
