@@ -1,9 +1,10 @@
 use super::{
-    AudienceToken, Force, Person, Session, Wanted,
-    obtain::SLACK,
-    sessions::{LOCK, SESSION},
+    AudienceToken, Force, Person, Session, Wanted, obtain::SLACK, renewal::Open, sessions::LOCK,
 };
-use crate::{http::Patience, oidc::Error};
+use crate::{
+    http::Patience,
+    oidc::{Error, Tokens},
+};
 
 impl Session<'_> {
     /// A token of the session for one other service, by scopes that make the provider mean it.
@@ -36,38 +37,29 @@ impl Session<'_> {
         let Some(refresh_token) = open.secrets.refresh_token() else {
             return Err(self.login_needed(Some("the provider gave no refresh token".to_owned())));
         };
-        let room = folder.reserve(SESSION, open.length(), self.world)?;
-        let http = self.http()?;
-        let mut client = self.client(&folder, &http).await?;
-        // From here to the file: a provider that rotates has used the old token up.
-        let _to_the_end = self.world.defer_interrupts();
-        let refreshed = client
-            .refresh(&refresh_token, wanted.scopes, Patience::USUAL)
-            .await;
-        let refreshed = match refreshed {
-            Err(error) if error.ends_session() => {
-                self.forget(&folder, &open.record)?;
-                return Err(self.login_needed(Some(error.to_string())));
-            }
-            refreshed => refreshed?,
-        };
-        open.secrets.rotate(refreshed.refresh_token.as_ref());
-        let token = refreshed.tokens.and_then(|tokens| {
+        let take = |open: &mut Open, tokens: &Tokens| {
             let (was, is) = (&open.record.subject, tokens.claims.subject());
-            match was == is {
-                true => Ok(AudienceToken::new(&tokens)),
-                false => Err(Error::OtherAccount {
+            if was != is {
+                return Err(Error::OtherAccount {
                     wanted: was.clone(),
                     found: is.to_owned(),
-                }),
+                });
             }
-        });
-        if let Ok(token) = &token {
+            let token = AudienceToken::new(tokens);
             let audiences = &mut open.secrets.audiences;
             audiences.insert(audience.to_owned(), token.clone());
+            Ok(token)
+        };
+        let (scopes, patience) = (wanted.scopes, Patience::USUAL);
+        let traded = self
+            .trade(&folder, &mut open, &refresh_token, scopes, patience, take)
+            .await;
+        match traded {
+            Err(error) if error.ends_session() => {
+                self.forget(&folder, &open.record)?;
+                Err(self.login_needed(Some(error.to_string())))
+            }
+            traded => traded,
         }
-        // Also when there is none: the old refresh token may be used up.
-        room.commit(&open.sealed(self.world)?)?;
-        token
     }
 }

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use super::{
     Pending, Person, Record, Session,
     pending::{Asked, CoolDown},
-    record::Secrets,
-    sessions::{SESSION, remove_replies},
+    reply::remove_replies,
+    secrets::Secrets,
+    sessions::SESSION,
 };
 use crate::{
     oidc::{Client, Error, Tokens, code_flow, device_flow},

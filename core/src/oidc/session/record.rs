@@ -1,15 +1,12 @@
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::path::PathBuf;
 
-use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use zeroize::{Zeroize as _, Zeroizing};
 
+use super::secrets::Secrets;
 use crate::{
     oidc::{Error, Identity, Tokens},
     store::{KeyPlace, SealError, Sealed, Sealer},
-    words::Secret,
     world::{Parent, World},
 };
 
@@ -17,7 +14,7 @@ use crate::{
 const FRESH: SignedDuration = SignedDuration::from_secs(90);
 
 /// What a clock may be off, and a request may take, before a token that is called good is not.
-const MARGIN: SignedDuration = SignedDuration::from_secs(30);
+pub(super) const MARGIN: SignedDuration = SignedDuration::from_secs(30);
 
 /// A kept login, as it stands in its file. Its secrets are sealed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -69,94 +66,6 @@ pub(super) struct Failed {
     pub(super) parent: Option<Parent>,
 }
 
-/// A token for one other service.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AudienceToken {
-    token: String,
-    /// Until when it holds, by this machine's clock.
-    pub expires: Timestamp,
-}
-
-impl AudienceToken {
-    pub(super) fn new(tokens: &Tokens) -> Self {
-        Self {
-            token: tokens.access_token.expose().clone(),
-            expires: tokens.access_expires,
-        }
-    }
-
-    /// The token.
-    pub fn token(&self) -> Secret<String> {
-        Secret::new(self.token.clone())
-    }
-
-    /// Whether it holds for long enough to be handed out.
-    pub(super) fn is_fresh(&self, now: Timestamp) -> bool {
-        self.expires.duration_since(now) > MARGIN
-    }
-}
-
-impl fmt::Debug for AudienceToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AudienceToken")
-            .field("expires", &self.expires)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Drop for AudienceToken {
-    fn drop(&mut self) {
-        self.token.zeroize();
-    }
-}
-
-/// What is sealed.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Secrets {
-    id_token: String,
-    refresh_token: Option<String>,
-    #[serde(default)]
-    pub(super) audiences: BTreeMap<String, AudienceToken>,
-}
-
-impl Secrets {
-    pub(super) fn id_token(&self) -> Secret<String> {
-        Secret::new(self.id_token.clone())
-    }
-
-    pub(super) fn refresh_token(&self) -> Option<Secret<String>> {
-        self.refresh_token.clone().map(Secret::new)
-    }
-
-    pub(super) fn rotate(&mut self, refresh_token: Option<&Secret<String>>) {
-        if let Some(token) = refresh_token {
-            self.refresh_token.zeroize();
-            self.refresh_token = Some(token.expose().clone());
-        }
-    }
-
-    fn context(identity: &Identity) -> String {
-        format!("kubectl-datalab oidc session 1 {}", identity.file_name())
-    }
-}
-
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secrets")
-            .field("audiences", &self.audiences)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Drop for Secrets {
-    fn drop(&mut self) {
-        self.id_token.zeroize();
-        self.refresh_token.zeroize();
-    }
-}
-
 impl Record {
     /// The format's version and what it is; another one is not read.
     const API_VERSION: &'static str = "datalab/v1";
@@ -173,15 +82,8 @@ impl Record {
         world: &World,
     ) -> Result<(Self, Secrets), Error> {
         let now = world.now();
-        let secrets = Secrets {
-            id_token: tokens.id_token.expose().clone(),
-            refresh_token: tokens
-                .refresh_token
-                .as_ref()
-                .map(|token| token.expose().clone()),
-            audiences: BTreeMap::new(),
-        };
-        let mut record = Self {
+        let secrets = Secrets::of(tokens);
+        let record = Self {
             api_version: Self::API_VERSION.to_owned(),
             kind: Self::KIND.to_owned(),
             identity: identity.clone(),
@@ -194,13 +96,12 @@ impl Record {
             expires: tokens.expires,
             ends: tokens.session_ends,
             skew_seconds: tokens.skew.as_secs(),
-            token_id: String::new(),
+            token_id: secrets.token_id(),
             failed: None,
             forced: None,
             replies: earlier.map(|record| record.replies).unwrap_or_default(),
-            secrets: sealer.seal(&Secrets::context(identity), b"", world)?,
+            secrets: secrets.sealed(identity, sealer, world)?,
         };
-        record.seal(&secrets, sealer, world)?;
         Ok((record, secrets))
     }
 
@@ -222,8 +123,7 @@ impl Record {
                 });
             }
         }
-        secrets.id_token.zeroize();
-        secrets.id_token = tokens.id_token.expose().clone();
+        secrets.renew(tokens);
         self.refreshed = now;
         self.expires = tokens.expires;
         self.ends = tokens.session_ends.or(self.ends);
@@ -238,15 +138,13 @@ impl Record {
         sealer: &Sealer,
         world: &World,
     ) -> Result<(), SealError> {
-        let plain = Zeroizing::new(serde_json::to_vec(secrets).unwrap_or_default());
-        self.secrets = sealer.seal(&Secrets::context(&self.identity), &plain, world)?;
-        self.token_id = token_id(&secrets.id_token);
+        self.secrets = secrets.sealed(&self.identity, sealer, world)?;
+        self.token_id = secrets.token_id();
         Ok(())
     }
 
     pub(super) fn open(&self, sealer: &Sealer) -> Result<Secrets, SealError> {
-        let plain = sealer.open(&Secrets::context(&self.identity), &self.secrets)?;
-        serde_json::from_slice(plain.expose()).map_err(|_| SealError::Mismatch)
+        Secrets::open(&self.secrets, &self.identity, sealer)
     }
 
     /// Where the key of its secrets lies.
@@ -309,11 +207,6 @@ impl Record {
     pub(super) fn covers(&self, scopes: &[String]) -> bool {
         scopes.iter().all(|scope| self.scopes.contains(scope))
     }
-}
-
-/// Enough of a digest to tell two tokens apart, and too little to be one.
-fn token_id(token: &str) -> String {
-    HEXLOWER.encode(&Sha256::digest(token)[..8])
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use super::{Obtained, Record, pending::CoolDown, record::Secrets};
+use super::{Obtained, Record, reply::remove_replies, secrets::Secrets};
 use crate::{
     http,
     oidc::{Client, Error, Identity, Provider},
     store::{Folder, Sealer},
-    world::{World, is_there},
+    world::World,
 };
 
 /// The files of a session.
@@ -17,7 +20,7 @@ pub(super) const LOCK: &str = "lock";
 const KEY_LOCK: &str = "key.lock";
 
 /// How long making a key may take: the keyring's own limit, twice.
-const KEY_LIMIT: std::time::Duration = std::time::Duration::from_secs(8);
+const KEY_LIMIT: Duration = Duration::from_secs(8);
 
 /// Where a user's sessions are.
 #[derive(Debug)]
@@ -34,15 +37,6 @@ pub struct Session<'w> {
     pub(super) identity: Identity,
     root: PathBuf,
     http: http::Options,
-}
-
-/// What became of a logout.
-#[derive(Debug)]
-pub struct LoggedOut {
-    /// The session that is gone from this machine.
-    pub record: Record,
-    /// What the provider says; an error when its own session may go on.
-    pub provider: Result<(), Error>,
 }
 
 impl<'w> Sessions<'w> {
@@ -127,8 +121,7 @@ impl Session<'_> {
     /// # Errors
     /// [`Error`]: its file is not safe to read, or not one of ours.
     pub fn read(&self) -> Result<Option<Record>, Error> {
-        let path = sessions_folder(&self.root).join(self.identity.file_name());
-        match Folder::open(&path)? {
+        match self.folder_if_any()? {
             Some(folder) => self.read_in(&folder),
             None => Ok(None),
         }
@@ -142,8 +135,8 @@ impl Session<'_> {
         let Some(record) = self.read()? else {
             return Ok(None);
         };
-        let id_token = self.secrets(&record)?.id_token();
-        Ok(Some(Obtained { record, id_token }))
+        let secrets = self.secrets(&record)?;
+        Ok(Some(Obtained::new(record, &secrets)))
     }
 
     pub(super) fn read_in(&self, folder: &Folder) -> Result<Option<Record>, Error> {
@@ -153,6 +146,12 @@ impl Session<'_> {
         Record::parse(&content, Some(&self.identity))
             .map(Some)
             .map_err(|reason| unreadable(folder, reason))
+    }
+
+    /// Its folder, if there is one.
+    pub(super) fn folder_if_any(&self) -> Result<Option<Folder>, Error> {
+        let path = sessions_folder(&self.root).join(self.identity.file_name());
+        Ok(Folder::open(&path)?)
     }
 
     /// Its folder, made where it is missing.
@@ -206,7 +205,7 @@ impl Session<'_> {
     }
 
     /// What its provider said of itself, if that was kept.
-    fn kept_provider(&self, folder: &Folder) -> Option<Provider> {
+    pub(super) fn kept_provider(&self, folder: &Folder) -> Option<Provider> {
         let kept = folder.read(PROVIDER).ok()??;
         let kept: Provider = serde_json::from_slice(&kept).ok()?;
         (kept.issuer() == self.identity.issuer).then_some(kept)
@@ -224,7 +223,7 @@ impl Session<'_> {
         Ok(client)
     }
 
-    fn client_of<'h>(&self, provider: Provider, http: &'h http::Client) -> Client<'h> {
+    pub(super) fn client_of<'h>(&self, provider: Provider, http: &'h http::Client) -> Client<'h> {
         Client::new(http, provider, &self.identity.client_id, self.world.clock())
     }
 
@@ -234,116 +233,11 @@ impl Session<'_> {
         let _ = folder.write(PROVIDER, text.as_bytes(), self.world);
     }
 
-    /// Ends the session here, and then at the provider: its refresh token alone, or the user's
-    /// whole login there (`sso`). Here it ends in any case. `None` when there is none.
-    ///
-    /// # Errors
-    /// [`Error`]: it could not be ended here.
-    pub async fn log_out(&self, sso: bool) -> Result<Option<LoggedOut>, Error> {
-        let path = sessions_folder(&self.root).join(self.identity.file_name());
-        let Some(folder) = Folder::open(&path)? else {
-            return Ok(None);
-        };
-        let _lock = folder.lock(LOCK, LOGOUT_LIMIT, |_| {}).await?;
-        CoolDown::clear(&folder);
-        let Some(record) = self.read_in(&folder)? else {
-            return Ok(None);
-        };
-        let secrets = self.secrets(&record);
-        let kept = self.kept_provider(&folder);
-        self.forget(&folder, &record)?;
-        folder.sweep()?;
-        // Afterwards, so that an interruption leaves nothing here.
-        let provider = match secrets {
-            Ok(secrets) => self.tell_provider(&secrets, kept, sso).await,
-            Err(error) => Err(error),
-        };
-        Ok(Some(LoggedOut { record, provider }))
-    }
-
-    async fn tell_provider(
-        &self,
-        secrets: &Secrets,
-        kept: Option<Provider>,
-        sso: bool,
-    ) -> Result<(), Error> {
-        let Some(refresh_token) = secrets.refresh_token() else {
-            return Ok(());
-        };
-        let http = self.http()?;
-        let provider = match kept {
-            Some(provider) => provider,
-            None => Provider::discover(&self.identity.issuer, &http).await?,
-        };
-        let client = self.client_of(provider, &http);
-        if !sso {
-            return client.revoke(&refresh_token).await;
-        }
-        let ended = client
-            .end_session(&secrets.id_token(), &refresh_token)
-            .await;
-        if ended.is_err() {
-            // The user's other applications go on; this one need not.
-            let _ = client.revoke(&refresh_token).await;
-        }
-        ended
-    }
-
     /// Removes the session's files; those made from it first, since they are what opens doors. The
     /// folder and its lock stay: removing a lock that somebody waits for makes two of it.
     pub(super) fn forget(&self, folder: &Folder, record: &Record) -> Result<(), Error> {
         remove_replies(record);
         folder.remove(SESSION)?;
         Ok(folder.remove(PROVIDER)?)
-    }
-
-    /// Makes a file from the session's token, which a logout finds and removes. Not while another
-    /// process has the session, nor from a token that is not the session's any more: then nothing
-    /// is made, and it is false.
-    ///
-    /// # Errors
-    /// [`Error`]: it cannot be made.
-    pub fn keep_reply(&self, token_id: &str, file: &Path, content: &[u8]) -> Result<bool, Error> {
-        let folder = self.folder()?;
-        let Ok(_lock) = folder.try_lock(LOCK) else {
-            return Ok(false);
-        };
-        let Some(mut record) = self.read_in(&folder)? else {
-            return Ok(false);
-        };
-        let (Some(place), Some(name)) = (
-            file.parent(),
-            file.file_name().and_then(|name| name.to_str()),
-        ) else {
-            return Ok(false);
-        };
-        if record.token_id != token_id {
-            return Ok(false);
-        }
-        let place = Folder::open_or_make(place)?;
-        if !record.replies.iter().any(|known| known == file) {
-            // Those of kubeconfigs that are no more are gone by their own.
-            record.replies.retain(|known| is_there(known));
-            record.replies.push(file.to_owned());
-            folder.write(SESSION, &record.to_bytes(), self.world)?;
-        }
-        place.write(name, content, self.world)?;
-        Ok(true)
-    }
-}
-
-/// A refresh that is under way is over by then; a login that waits for a person is not.
-const LOGOUT_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
-
-/// Removes the files made from a session: they hold a token that is not to be handed out any more.
-/// One that cannot be removed holds until it expires; the session itself goes in any case.
-pub(super) fn remove_replies(record: &Record) {
-    for file in &record.replies {
-        let name = file.file_name().and_then(|name| name.to_str());
-        if let (Some(place), Some(name)) = (file.parent(), name)
-            && let Ok(Some(place)) = Folder::open(place)
-        {
-            let _ = place.remove(name);
-        }
     }
 }

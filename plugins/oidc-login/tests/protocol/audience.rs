@@ -74,6 +74,20 @@ fn many_who_want_a_services_token_at_once_never_use_a_refresh_token_twice() {
 }
 
 #[test]
+fn keys_that_a_services_token_was_signed_with_are_fetched_once() {
+    let desk = with_s3();
+    desk.log_in();
+    desk.provider.roll_keys(false).unwrap();
+    desk.provider.forget_requests();
+    let token = desk.verb("token").words(["--audience", "s3"]).run();
+    assert_eq!(token.code, 0, "{token}");
+    assert_eq!(desk.provider.count(Endpoint::Keys), 1);
+    let refresh = desk.verb("refresh").words(["--now"]).run();
+    assert_eq!(refresh.code, 0, "{refresh}");
+    assert_eq!(desk.provider.count(Endpoint::Keys), 1);
+}
+
+#[test]
 fn a_token_is_not_shown_on_a_screen_unless_that_is_wanted() {
     let desk = with_s3();
     desk.log_in();
