@@ -22,8 +22,15 @@ use tally::Tally;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// How many journeys play at once. They wait for the cluster more than they work.
+/// How many of the other tests run at once. Those that are slow wait: for servers of their own, for
+/// tokens that expire.
+const UNITS_AT_ONCE: &str = "4";
+
+/// How many journeys of each group play at once. They wait for the cluster more than they work.
 const JOURNEYS_AT_ONCE: &str = "6";
+
+/// The journeys that take as long as all others together, and go on beside these.
+const LONGEST_JOURNEYS: &str = "faults";
 
 /// The version of cargo-deny that `deny.toml` was written for.
 const CARGO_DENY: &str = "0.20.2";
@@ -185,7 +192,7 @@ fn play(
     stage: &[(&str, OsString)],
     skips: &PathBuf,
 ) -> Result<(), Failure> {
-    let test = |packages: &[&str], threads: Option<&str>| -> Result<Command, Failure> {
+    let test = |packages: &[String], threads: &str| -> Result<Command, Failure> {
         let mut command = cargo();
         command.args(["test", "--no-fail-fast"]).args(packages);
         command.env("DATALAB_BIN", bin);
@@ -197,21 +204,36 @@ fn play(
         }
         command.arg("--");
         command.args(options.filter.as_ref());
-        command.args(threads.map(|threads| format!("--test-threads={threads}")));
+        command.arg(format!("--test-threads={threads}"));
         Ok(command)
     };
     tally.phase("units, protocols, repository, lab", |tally| {
         tally.tests(test(
-            &["--workspace", "--exclude", "datalab-journeys"],
-            None,
+            &["--workspace", "--exclude=datalab-journeys"].map(str::to_owned),
+            UNITS_AT_ONCE,
         )?)
     })?;
     tally.phase("journeys", |tally| {
-        tally.tests(test(
-            &["--package", "datalab-journeys"],
-            Some(JOURNEYS_AT_ONCE),
-        )?)
+        let [longest, others] = groups_of_journeys()?.map(|targets| {
+            let package = "--package=datalab-journeys".to_owned();
+            test(&[vec![package], targets].concat(), JOURNEYS_AT_ONCE)
+        });
+        tally.tests_beside(others?, longest?)
     })
+}
+
+/// The journeys that go on beside each other, as cargo's choice of targets.
+fn groups_of_journeys() -> Result<[Vec<String>; 2], Failure> {
+    let mut targets = Vec::new();
+    for entry in fs::read_dir(root().join("tests/journeys/tests"))? {
+        let name = entry?.file_name();
+        targets.push(format!("--test={}", name.display()));
+    }
+    targets.sort();
+    let longest = format!("--test={LONGEST_JOURNEYS}");
+    targets.retain(|target| *target != longest);
+    targets.push("--lib".to_owned());
+    Ok([vec![longest], targets])
 }
 
 fn tempfile() -> Result<PathBuf, Failure> {

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Write as _};
 use std::process::{Command, ExitCode, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -63,30 +64,35 @@ impl Tally {
     }
 
     /// Runs cargo's tests, shows what they print, and counts what each of their closing lines says.
-    pub(super) fn tests(&mut self, mut command: Command) -> Result<(), Failure> {
-        let mut child = command.stdout(Stdio::piped()).spawn()?;
-        let stdout = child.stdout.take().ok_or("cargo's output is not piped")?;
-        let mut failed = 0;
-        for line in BufReader::new(stdout).lines() {
-            let line = line?;
-            say(&line);
-            if let Some((passes, fails)) = counts(&line) {
-                self.passed += passes;
-                failed += fails;
-            } else if let Some(name) = line
-                .strip_prefix("test ")
-                .and_then(|line| line.strip_suffix(" ... FAILED"))
-            {
-                self.failures.push(name.to_owned());
-            }
-        }
-        // Something that did not even build has no closing line.
-        if !child.wait()?.success() && failed == 0 {
-            failed = 1;
-            self.failures.push("cargo test".to_owned());
-        }
-        self.failed += failed;
+    pub(super) fn tests(&mut self, command: Command) -> Result<(), Failure> {
+        self.add(Count::of(command, say)?);
         Ok(())
+    }
+
+    /// Runs two of them at once. What the second prints is shown when it has ended: lines of both among
+    /// each other could not be read.
+    pub(super) fn tests_beside(&mut self, first: Command, second: Command) -> Result<(), Failure> {
+        let (first, second) = thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                let mut said = String::new();
+                let count = Count::of(second, |line| {
+                    said.push_str(line);
+                    said.push('\n');
+                });
+                say(&said);
+                count
+            });
+            (Count::of(first, say), second.join())
+        });
+        self.add(first?);
+        self.add(second.map_err(|_| "what the tests said could not be read")??);
+        Ok(())
+    }
+
+    fn add(&mut self, count: Count) {
+        self.passed += count.passed;
+        self.failed += count.failed;
+        self.failures.extend(count.failures);
     }
 
     /// Takes in the tests that said they were skipped, a line each.
@@ -121,6 +127,42 @@ impl Tally {
         } else {
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What became of one of cargo's runs.
+#[derive(Debug, Default)]
+struct Count {
+    passed: u64,
+    failed: u64,
+    failures: Vec<String>,
+}
+
+impl Count {
+    /// Runs it to its end; each line goes to `show` when it is there.
+    fn of(mut command: Command, mut show: impl FnMut(&str)) -> Result<Self, Failure> {
+        let mut count = Self::default();
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let stdout = child.stdout.take().ok_or("cargo's output is not piped")?;
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            show(&line);
+            if let Some((passed, failed)) = counts(&line) {
+                count.passed += passed;
+                count.failed += failed;
+            } else if let Some(name) = line
+                .strip_prefix("test ")
+                .and_then(|line| line.strip_suffix(" ... FAILED"))
+            {
+                count.failures.push(name.to_owned());
+            }
+        }
+        // Something that did not even build has no closing line.
+        if !child.wait()?.success() && count.failed == 0 {
+            count.failed = 1;
+            count.failures.push("cargo test".to_owned());
+        }
+        Ok(count)
     }
 }
 
