@@ -1,6 +1,6 @@
 use std::{
     fs,
-    io::{self, Write},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -152,12 +152,16 @@ fn keep(file: &fs::File, before: &fs::Metadata) -> io::Result<()> {
     file.set_permissions(before.permissions())
 }
 
-/// Reads a whole file.
+/// The longest file that is read whole, in bytes: the longest honest ones, kubeconfigs of hundreds of
+/// clusters and bundles of authorities, have some MB. A device has no end.
+const LONGEST: u64 = 16 << 20;
+
+/// Reads a whole file; where it is a pipe, until whoever writes it has ended.
 ///
 /// # Errors
-/// [`FileError`], with the path.
+/// [`FileError`], with the path; more than 16 MiB are one too.
 pub fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
-    fs::read(path).map_err(|source| FileError {
+    read_at_most(path, LONGEST).map_err(|source| FileError {
         path: path.to_owned(),
         source,
     })
@@ -166,10 +170,48 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
 /// Reads a whole file as UTF-8.
 ///
 /// # Errors
-/// [`FileError`], with the path; text that is not UTF-8 is one too.
+/// As [`read_file`]; text that is not UTF-8 is one too.
 pub fn read_text(path: &Path) -> Result<String, FileError> {
-    fs::read_to_string(path).map_err(|source| FileError {
+    String::from_utf8(read_file(path)?).map_err(|error| FileError {
         path: path.to_owned(),
-        source,
+        source: io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()),
     })
+}
+
+fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let file = fs::File::open(path)?;
+    file.take(limit + 1).read_to_end(&mut content)?;
+    match content.len() as u64 > limit {
+        true => Err(io::ErrorKind::FileTooLarge.into()),
+        false => Ok(content),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_an_end_is_not_read_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("long");
+        fs::write(&path, [b'x'; 11]).unwrap();
+        let refused = read_at_most(&path, 10).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(read_at_most(&path, 11).unwrap().len(), 11);
+        #[cfg(target_os = "linux")]
+        assert!(read_file(Path::new("/dev/zero")).is_err());
+    }
+
+    #[test]
+    fn text_is_utf_8() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text");
+        fs::write(&path, "é").unwrap();
+        assert_eq!(read_text(&path).unwrap(), "é");
+        fs::write(&path, b"\xff").unwrap();
+        let error = read_text(&path).unwrap_err();
+        assert_eq!(error.source.kind(), io::ErrorKind::InvalidData);
+    }
 }

@@ -172,6 +172,32 @@ fn links_are_followed_and_stay_links() {
 }
 
 #[test]
+fn a_pipe_that_takes_the_place_meanwhile_is_not_waited_for() {
+    let (folder, path) = scene();
+    fs::write(&path, "one\n").unwrap();
+    let other = path.clone();
+    let (sender, edited) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut asked = 0;
+        let edit = |content: Option<&[u8]>| {
+            asked += 1;
+            // Asked for the second time it has the lock: what is made now is put in the place.
+            if asked == 2 {
+                fs::remove_file(&other).unwrap();
+                nix::unistd::mkfifo(&other, nix::sys::stat::Mode::S_IRUSR).unwrap();
+            }
+            Ok(Change::Update([content.unwrap(), b"two\n"].concat()))
+        };
+        sender.send(ForeignFile::at(&other).edit(&World::real(), edit))
+    });
+    let edited = edited.recv_timeout(std::time::Duration::from_secs(30));
+    let said = edited.expect("because nothing is waited for").unwrap_err();
+    let said = said.to_string();
+    assert!(said.contains("it is not a plain file"), "{said}");
+    assert_eq!(names(folder.path()), ["config"]);
+}
+
+#[test]
 fn what_is_no_file_of_ones_own_is_refused() {
     let (folder, path) = scene();
     fs::create_dir(&path).unwrap();

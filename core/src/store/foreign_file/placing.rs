@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use super::reading::holds;
 use crate::{
     store::Error,
     world::{World, is_there},
@@ -95,14 +96,15 @@ impl Unfinished {
         moment: Duration,
     ) -> Result<Displaced, Error> {
         let failed = |source| Error::io("write", place, source);
-        if fs::read(place).ok().as_deref() != Some(expected) {
+        if !holds(place, expected).unwrap_or(false) {
             return Ok(Displaced::Changed);
         }
         match exchange(&self.path, place) {
             Ok(()) => {
                 // Under its own name there is now what was in the place.
                 thread::sleep(moment);
-                if fs::read(&self.path).map_err(failed)? != expected {
+                // What cannot be looked at may be somebody's, and is not thrown away.
+                if !holds(&self.path, expected).unwrap_or(false) {
                     return Ok(Displaced::Written(self));
                 }
             }
@@ -138,7 +140,7 @@ pub(super) fn take_away(
         Err(error) => return Err(failed(error)),
     }
     thread::sleep(moment);
-    if fs::read(&aside).map_err(failed)? == expected {
+    if holds(&aside, expected).unwrap_or(false) {
         fs::remove_file(&aside).map_err(failed)?;
         sync_folder(place)?;
         return Ok(Displaced::AsExpected);

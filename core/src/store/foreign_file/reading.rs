@@ -1,7 +1,7 @@
 //! Reading such a file, and keeping other edits of ours away meanwhile.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, Read as _},
     path::Path,
     thread,
@@ -26,13 +26,11 @@ pub(super) struct Read {
     pub(super) metadata: fs::Metadata,
 }
 
+/// Reads a file whoever writes it; `None` when there is none.
 pub(super) fn read_once(path: &Path) -> Result<Option<Read>, Error> {
     let failed = |source| Error::io("read", path, source);
-    // Before it is opened, which would wait for the other end of a pipe.
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
+    let Some((file, metadata)) = open(path).map_err(failed)? else {
+        return Ok(None);
     };
     let unsafe_reason = match metadata.is_file() {
         true => placing::unsafe_reason(&metadata),
@@ -43,11 +41,6 @@ pub(super) fn read_once(path: &Path) -> Result<Option<Read>, Error> {
         return Err(Error::Unsafe { path, reason });
     }
     let mut content = Vec::new();
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
     let read = file.take(LONGEST + 1).read_to_end(&mut content);
     read.map_err(failed)?;
     if content.len() as u64 > LONGEST {
@@ -57,6 +50,40 @@ pub(super) fn read_once(path: &Path) -> Result<Option<Read>, Error> {
         });
     }
     Ok(Some(Read { content, metadata }))
+}
+
+/// Whether there is a plain file that holds exactly this. No more is read than can be the same.
+pub(super) fn holds(path: &Path, expected: &[u8]) -> io::Result<bool> {
+    let Some((file, metadata)) = open(path)? else {
+        return Ok(false);
+    };
+    if !metadata.is_file() {
+        return Ok(false);
+    }
+    let mut content = Vec::with_capacity(expected.len() + 1);
+    file.take(expected.len() as u64 + 1)
+        .read_to_end(&mut content)?;
+    Ok(content == expected)
+}
+
+/// Opens what is there, a pipe too, without waiting for its other end; what is known of it is of what
+/// was opened.
+fn open(path: &Path) -> io::Result<Option<(File, fs::Metadata)>> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits());
+    }
+    match options.open(path) {
+        Ok(file) => {
+            let metadata = file.metadata()?;
+            Ok(Some((file, metadata)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// One edit of ours at a time in a folder. What others do is found out, not locked out.
