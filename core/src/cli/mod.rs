@@ -2,6 +2,7 @@
 //!
 //! - [`ConnectionArgs`], [`OutputArgs`], [`DryRunArgs`], [`ConfirmArgs`]: flattened groups.
 //! - [`DisplayName`]: how this start of the program is spelled, for help pages and hints.
+//! - [`refuse_screen`]: no secret on a screen by mistake.
 //! - [`parse`]: arguments to a typed struct, with an implied verb; [`Shell`]: an
 //!   outcome or a failure to streams and exit code.
 
@@ -15,4 +16,5 @@ pub use connection::ConnectionArgs;
 pub use display_name::DisplayName;
 pub use shell::{
     ConfirmArgs, DryRun, DryRunArgs, OutputArgs, Shell, interruptible, nothing_deferred,
+    refuse_screen,
 };

@@ -95,6 +95,21 @@ impl ConfirmArgs {
     }
 }
 
+/// Refuses to show a secret on a screen, where it is read over a shoulder and kept by the terminal,
+/// unless the user wants it there. `what` is what would be shown, as in `the result`.
+///
+/// # Errors
+/// [`Kind::Usage`]; the commands to go on with are the tool's to name.
+pub fn refuse_screen(world: &World, show_secret: bool, what: &str) -> Result<(), Failure> {
+    match world.streams().out_is_terminal() && !show_secret {
+        true => Err(Failure::new(
+            Kind::Usage,
+            format!("standard output is a terminal, and {what} is a secret"),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// Runs a tool's verbs: the runtime, the streams and the exit code.
 #[derive(Debug)]
 pub struct Shell<'a> {

@@ -51,7 +51,7 @@ impl Client {
         // The first one installed stays, and there is no other in this workspace.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let setup = |error: reqwest::Error| Error::Setup {
-            reason: chain(&error),
+            reason: format!("{error}: {}", innermost(&error)),
         };
         let mut builder = reqwest::Client::builder()
             .tls_backend_rustls()
@@ -242,8 +242,4 @@ fn innermost(error: &reqwest::Error) -> String {
         source = current.source();
     }
     text
-}
-
-fn chain(error: &reqwest::Error) -> String {
-    format!("{error}: {}", innermost(error))
 }

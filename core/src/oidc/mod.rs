@@ -35,7 +35,7 @@ pub use known_issuers::{
     Audience, Familiarity, KnownIssuer, KnownIssuers, KnownIssuersError, Way, server_url,
 };
 pub use probe::ClientCheck;
-pub use provider::Provider;
+pub use provider::{Provider, discovery_url};
 pub use session::{
     AudienceToken, Force, LoggedOut, LoginOptions, LoginWay, Obtained, Pending, Person, Record,
     Session, Sessions, Wanted,

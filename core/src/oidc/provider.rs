@@ -57,7 +57,12 @@ pub struct Provider {
 }
 
 /// Where an issuer's document lies.
-const DOCUMENT: &str = ".well-known/openid-configuration";
+///
+/// <https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfigurationRequest>
+pub fn discovery_url(issuer: &str) -> String {
+    let issuer = issuer.trim_end_matches('/');
+    format!("{issuer}/.well-known/openid-configuration")
+}
 
 impl Provider {
     /// Asks the issuer.
@@ -67,7 +72,7 @@ impl Provider {
     /// login needs.
     pub async fn discover(issuer: &str, http: &http::Client) -> Result<Self, Error> {
         let asked = Asked::new(http, Patience::USUAL, "discovery");
-        let url = format!("{}/{DOCUMENT}", issuer.trim_end_matches('/'));
+        let url = discovery_url(issuer);
         let not_a_provider = |reason: String| Error::NotAProvider {
             issuer: issuer.to_owned(),
             reason,
@@ -180,11 +185,8 @@ async fn keys(metadata: &Metadata, issuer: &str, http: &http::Client) -> Result<
 }
 
 fn get(url: &str, issuer: &str) -> Result<http::Request, Error> {
-    ::http::Request::get(url)
-        .header(::http::header::ACCEPT, "application/json")
-        .body(Vec::new())
-        .map_err(|_| Error::NotAProvider {
-            issuer: issuer.to_owned(),
-            reason: format!("{url} is not a URL"),
-        })
+    http::get(url).map_err(|_| Error::NotAProvider {
+        issuer: issuer.to_owned(),
+        reason: format!("{url} is not a URL"),
+    })
 }

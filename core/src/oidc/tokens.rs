@@ -198,7 +198,7 @@ fn verify(
         ClaimsVerificationError::Expired(reason) => Trouble::Other(bad(format!(
             "{reason}; if that is wrong, compare this machine's clock with the issuer's"
         ))),
-        error => Trouble::Other(bad(innermost(&error))),
+        error => Trouble::Other(bad(with_causes(&error))),
     })?;
     let Some(stated) = claims.access_token_hash() else {
         return Ok(());
@@ -228,7 +228,8 @@ fn authorized_party(claims: &Claims, client_id: &ClientId) -> Result<(), Error> 
     }
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
+/// An error with all that caused it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(current) = source {

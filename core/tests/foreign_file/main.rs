@@ -175,7 +175,6 @@ fn links_are_followed_and_stay_links() {
 fn a_pipe_that_takes_the_place_meanwhile_is_not_waited_for() {
     let (folder, path) = scene();
     fs::write(&path, "one\n").unwrap();
-    let other = path.clone();
     let (sender, edited) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut asked = 0;
@@ -183,12 +182,12 @@ fn a_pipe_that_takes_the_place_meanwhile_is_not_waited_for() {
             asked += 1;
             // Asked for the second time it has the lock: what is made now is put in the place.
             if asked == 2 {
-                fs::remove_file(&other).unwrap();
-                nix::unistd::mkfifo(&other, nix::sys::stat::Mode::S_IRUSR).unwrap();
+                fs::remove_file(&path).unwrap();
+                nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
             }
             Ok(Change::Update([content.unwrap(), b"two\n"].concat()))
         };
-        sender.send(ForeignFile::at(&other).edit(&World::real(), edit))
+        sender.send(ForeignFile::at(&path).edit(&World::real(), edit))
     });
     let edited = edited.recv_timeout(std::time::Duration::from_secs(30));
     let said = edited.expect("because nothing is waited for").unwrap_err();

@@ -224,14 +224,13 @@ pub(crate) fn of_entry(spec: &ExecSpec) -> Option<SessionArgs> {
 
 /// The client of an issuer, when only one is known.
 fn only_client(issuer: &str, desk: &Desk<'_>) -> Result<String, Failure> {
-    let mut clients: Vec<_> = desk
+    let clients: Vec<_> = desk
         .known
         .issuers
         .iter()
         .filter(|known| known.issuer == issuer)
         .map(|known| &known.client_id)
         .collect();
-    clients.dedup();
     match clients.as_slice() {
         [only] => Ok((*only).clone()),
         _ => Err(Failure::new(

@@ -6,7 +6,7 @@ use datalab_core::{
     login::{Flow, Terminal},
     oidc::{Force, Obtained, Record, Session, Wanted},
     ready::{self, Header, Question},
-    report::{Failure, Kind},
+    report::Failure,
     store::Folder,
     world::World,
 };
@@ -16,6 +16,7 @@ use crate::{
     choice::Choice,
     desk::Desk,
     exec_credential::Asked,
+    explain::{explain, refuse_screen},
     trust::{self, Destination},
     warm,
 };
@@ -43,7 +44,7 @@ pub(crate) async fn get_token(
         show_secret,
     } = request;
     if !asked.by_kubectl {
-        refuse_screen(desk.world, *show_secret, desk)?;
+        refuse_screen(*show_secret, desk)?;
     }
     let destination = match asked.by_kubectl {
         true => Destination::Server(asked.server.as_deref()),
@@ -69,61 +70,6 @@ pub(crate) async fn get_token(
         keep(&question, &record, &answer, &session, desk.world);
     }
     Ok(answer)
-}
-
-/// A token on a screen is read over a shoulder, and kept by the terminal.
-pub(crate) fn refuse_screen(
-    world: &World,
-    show_secret: bool,
-    desk: &Desk<'_>,
-) -> Result<(), Failure> {
-    match world.streams().out_is_terminal() && !show_secret {
-        true => Err(Failure::new(
-            Kind::Usage,
-            "standard output is a terminal, and the result is a secret",
-        )
-        .next("the same command with its output sent elsewhere, or with --show-secret")
-        .next(format!("{} whoami", desk.name))),
-        false => Ok(()),
-    }
-}
-
-/// Adds the command that goes on from a failed login.
-pub(crate) fn explain(
-    error: datalab_core::oidc::Error,
-    choice: &Choice,
-    desk: &Desk<'_>,
-) -> Failure {
-    use datalab_core::{oidc::Error, store::SealError};
-    let login = format!("{} login {}", desk.name, choice.words(desk));
-    let next = match &error {
-        error if error.needs_login() => Some(login),
-        Error::OtherAccount { .. } | Error::Seal(SealError::Keyring(_)) => {
-            Some(format!("{login} --prompt login"))
-        }
-        Error::NoWay { .. } => Some(format!("{login} --flow device")),
-        // RFC 6749, section 5.2: this client may not use this grant; there is another one.
-        Error::Refused { code, .. } if code == "unauthorized_client" => {
-            Some(format!("{login} --flow browser"))
-        }
-        Error::Refused { code, .. } if code == "invalid_client" => Some(format!(
-            "{} setup --print keycloak-client {}",
-            desk.name,
-            choice.words(desk)
-        )),
-        _ => None,
-    };
-    let is_unknown = matches!(&error, Error::Refused { code, .. } if code == "invalid_client");
-    let mut failure = Failure::from(error);
-    if is_unknown {
-        failure = failure.detail(
-            "the client's id is misspelt, or nobody has registered it: an administrator does",
-        );
-    }
-    match next {
-        Some(command) => failure.next(command),
-        None => failure,
-    }
 }
 
 /// The token that this kubectl was given, if it asks once more: a server has refused it.

@@ -6,6 +6,7 @@ use datalab_core::{
     login::{Flow, Terminal},
     oidc::{Force, LoginOptions, Obtained, Record, Wanted},
     report::{Failure, Outcome, whole_seconds},
+    store::KeyPlace,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use crate::{
     choice::Choice,
     desk::Desk,
-    get_token::explain,
+    explain::explain,
     trust::{self, Destination},
 };
 
@@ -46,7 +47,7 @@ pub(crate) struct LoggedIn {
     /// When the session ends unless it is used.
     session_ends: Option<Timestamp>,
     /// Where the key of what is kept lies.
-    key: datalab_core::store::KeyPlace,
+    key: KeyPlace,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -6,10 +6,12 @@
 mod api_server;
 mod args;
 mod choice;
+mod current;
 mod desk;
 mod doctor;
 mod examples;
 mod exec_credential;
+mod explain;
 mod get_token;
 mod list;
 mod login;

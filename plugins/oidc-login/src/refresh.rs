@@ -8,7 +8,12 @@ use datalab_core::{
     report::Failure,
 };
 
-use crate::{choice::Choice, desk::Desk, get_token::explain, login::LoggedIn};
+use crate::{
+    choice::Choice,
+    desk::Desk,
+    explain::{explain, not_logged_in},
+    login::LoggedIn,
+};
 
 /// Exchanges the session's token, now.
 pub(crate) async fn refresh(
@@ -32,13 +37,4 @@ pub(crate) async fn refresh(
     let obtained = session.obtain(&wanted, &mut person).await;
     let obtained = obtained.map_err(|error| explain(error, choice, desk))?;
     Ok(LoggedIn::new(&obtained.record, began))
-}
-
-/// There is no session.
-pub(crate) fn not_logged_in(choice: &Choice, desk: &Desk<'_>) -> Failure {
-    let error = datalab_core::oidc::Error::LoginNeeded {
-        issuer: choice.identity.issuer.clone(),
-        reason: None,
-    };
-    explain(error, choice, desk)
 }

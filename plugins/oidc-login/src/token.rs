@@ -11,7 +11,7 @@ use datalab_core::{
 use crate::{
     choice::Choice,
     desk::Desk,
-    get_token::{explain, refuse_screen},
+    explain::{explain, refuse_screen},
 };
 
 /// Which token.
@@ -30,7 +30,7 @@ pub(crate) async fn token(
     request: &Request,
     desk: &Desk<'_>,
 ) -> Result<String, Failure> {
-    refuse_screen(desk.world, request.show_secret, desk)?;
+    refuse_screen(request.show_secret, desk)?;
     let Identity {
         issuer, client_id, ..
     } = &choice.identity;

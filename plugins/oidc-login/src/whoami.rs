@@ -1,12 +1,6 @@
 //! Who one is: by the token, and to the API server.
 
-use datalab_core::{
-    oidc::{
-        Claims, DeviceCode, Error, Force, LoginOptions, LoginWay, Obtained, Pending, Person, Wanted,
-    },
-    report::{Failure, Kind, Outcome, whole_seconds},
-    words::Secret,
-};
+use datalab_core::report::{Failure, Kind, Outcome, printable, whole_seconds};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -14,9 +8,9 @@ use crate::{
     api_server::{self, UserInfo, View},
     args::SessionArgs,
     choice::Choice,
+    current::{claims, current},
     desk::Desk,
-    get_token::explain,
-    refresh::not_logged_in,
+    explain::{explain, not_logged_in},
     trust::{self, Destination},
 };
 
@@ -108,53 +102,6 @@ pub(crate) async fn whoami(
     })
 }
 
-pub(crate) fn claims(token: &Secret<String>) -> Result<Claims, Failure> {
-    Claims::unchecked(token.expose())
-        .ok_or_else(|| Failure::new(Kind::Failed, "the session's token is not one"))
-}
-
-/// The session's token, exchanged if need be; nobody is asked to log in.
-pub(crate) async fn current(choice: &Choice, desk: &Desk<'_>) -> Result<Obtained, Failure> {
-    let login = LoginOptions {
-        person_is_there: false,
-        ..choice.login_for_program(std::time::Duration::ZERO, desk)
-    };
-    let wanted = Wanted {
-        scopes: &choice.scopes,
-        force: Force::No,
-        login: &login,
-    };
-    let mut nobody = Nobody {
-        issuer: choice.identity.issuer.clone(),
-    };
-    let obtained = choice.session(desk).obtain(&wanted, &mut nobody).await;
-    obtained.map_err(|error| explain(error, choice, desk))
-}
-
-/// Whom no login page is shown to.
-struct Nobody {
-    issuer: String,
-}
-
-impl Person for Nobody {
-    fn way(&mut self, _: bool) -> Result<LoginWay, Error> {
-        Err(Error::LoginNeeded {
-            issuer: self.issuer.clone(),
-            reason: Some("the session is over".to_owned()),
-        })
-    }
-
-    fn page(&mut self, _: &str) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn code(&mut self, _: &DeviceCode) {}
-
-    fn waiting(&mut self, _: Option<&Pending>, _: Option<u32>) {}
-
-    fn note(&mut self, _: &str) {}
-}
-
 impl Outcome for Whoami {
     const KIND: &'static str = "Whoami";
 
@@ -181,7 +128,7 @@ impl Outcome for Whoami {
         }
         let mut text: Vec<_> = lines
             .into_iter()
-            .map(|(name, value)| format!("{name:<13}{}", datalab_core::report::printable(&value)))
+            .map(|(name, value)| format!("{name:<13}{}", printable(&value)))
             .collect();
         if let Some(Seen { server, user }) = &self.server {
             let mut seen = vec![
@@ -196,10 +143,7 @@ impl Outcome for Whoami {
             }
             text.push(format!("to {server}:"));
             for (name, value) in seen {
-                text.push(format!(
-                    "  {name:<11}{}",
-                    datalab_core::report::printable(&value)
-                ));
+                text.push(format!("  {name:<11}{}", printable(&value)));
             }
         }
         text.join("\n")

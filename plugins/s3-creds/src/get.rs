@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use datalab_core::report::{Failure, Kind, Outcome, printable, whole_seconds};
+use datalab_core::{
+    cli,
+    report::{Failure, Outcome, printable, whole_seconds},
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -39,16 +42,13 @@ pub(crate) struct Request {
 
 /// Gets keys, and returns them in the form asked for.
 pub(crate) async fn get(request: &Request, desk: &Desk<'_>) -> Result<String, Failure> {
-    if desk.world.streams().out_is_terminal() && !request.show_secret {
-        return Err(Failure::new(
-            Kind::Usage,
-            "standard output is a terminal, and the result is a secret",
-        )
-        .detail("a program or a file that takes the output gets it as it is")
-        .detail("without --output, get prints a summary that may be seen")
-        .next("the same command with --show-secret")
-        .next(format!("{} get", desk.name)));
-    }
+    cli::refuse_screen(desk.world, request.show_secret, "the result").map_err(|failure| {
+        failure
+            .detail("a program or a file that takes the output gets it as it is")
+            .detail("without --output, get prints a summary that may be seen")
+            .next("the same command with --show-secret")
+            .next(format!("{} get", desk.name))
+    })?;
     let ready = issue::issue(&request.source, &request.terms, desk).await?;
     let naming = naming(&ready, request);
     let text = forms::render(request.form, &ready.issued, &naming)?;

@@ -2,23 +2,25 @@
 
 mod session;
 mod setup;
+mod verbs;
 
 use std::{
     ffi::{OsStr, OsString},
     path::PathBuf,
-    time::Duration,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use datalab_core::{
     cli::{self, DisplayName, OutputArgs, Parsed, Shell},
     report::{Failure, Kind, printable},
-    words::Lifetime,
     world::World,
 };
 
 pub(crate) use self::session::SessionArgs;
-use self::{session::FlowArgs, setup::SetupArgs};
+use self::{
+    setup::SetupArgs,
+    verbs::{DoctorArgs, GetTokenArgs, LoginArgs, LogoutArgs, RefreshArgs, TokenArgs, WhoamiArgs},
+};
 use crate::{
     choice::Choice,
     desk::Desk,
@@ -90,106 +92,6 @@ enum Verb {
     Doctor(DoctorArgs),
 }
 
-#[derive(Args, Debug)]
-struct GetTokenArgs {
-    #[command(flatten)]
-    session: SessionArgs,
-    #[command(flatten)]
-    flow: FlowArgs,
-    /// Print the token although standard output is a terminal
-    #[arg(long)]
-    show_secret: bool,
-}
-
-#[derive(Args, Debug)]
-struct LoginArgs {
-    #[command(flatten)]
-    session: SessionArgs,
-    #[command(flatten)]
-    flow: FlowArgs,
-    /// Show the page's address instead of opening it
-    #[arg(long)]
-    no_browser: bool,
-    /// login: have the provider ask for a password, also where a session or the browser's login is there
-    #[arg(long, value_enum, value_name = "login", hide_possible_values = true)]
-    prompt: Option<Prompt>,
-    /// Also give tokens to kubeconfigs that do not say which server they are for
-    #[arg(long)]
-    any_server: bool,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Prompt {
-    Login,
-}
-
-#[derive(Args, Debug)]
-struct LogoutArgs {
-    #[command(flatten)]
-    session: SessionArgs,
-    /// End the whole login at the identity provider, for all applications
-    #[arg(long, conflicts_with = "all")]
-    sso: bool,
-    /// End all sessions
-    #[arg(long, conflicts_with_all = ["issuer", "account", "kubeconfig", "context"])]
-    all: bool,
-}
-
-#[derive(Args, Debug)]
-struct WhoamiArgs {
-    #[command(flatten)]
-    session: SessionArgs,
-    /// Ask the API server of the kubeconfig's context too
-    #[arg(long)]
-    server: bool,
-}
-
-#[derive(Args, Debug)]
-struct DoctorArgs {
-    #[command(flatten)]
-    session: SessionArgs,
-    /// What the API server is started with: its AuthenticationConfiguration
-    #[arg(long, value_name = "FILE", conflicts_with = "onyxia")]
-    authentication_config: Option<PathBuf>,
-    /// A platform that tells issuer and client
-    #[arg(long, value_name = "URL")]
-    onyxia: Option<String>,
-    /// Region of the platform, where it has several
-    #[arg(long, value_name = "ID", requires = "onyxia")]
-    region: Option<String>,
-}
-
-#[derive(Args, Debug)]
-struct TokenArgs {
-    /// Service that the token is for: one that setup has told, or the name of a scope
-    #[arg(long, value_name = "NAME")]
-    audience: String,
-    #[command(flatten)]
-    session: SessionArgs,
-    #[command(flatten)]
-    flow: FlowArgs,
-    /// Print the token although standard output is a terminal
-    #[arg(long)]
-    show_secret: bool,
-}
-
-#[derive(Args, Debug)]
-struct RefreshArgs {
-    #[command(flatten)]
-    session: SessionArgs,
-    /// Now: the only time there is
-    #[arg(long, required = true)]
-    now: bool,
-    /// How long a person may take, if a new login is needed [default: 3m]
-    #[arg(
-        long,
-        default_value = "3m",
-        value_name = "TIME",
-        hide_default_value = true
-    )]
-    login_timeout: Lifetime,
-}
-
 /// Reads the command line and carries it out; returns the exit code.
 pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
     let name = DisplayName::of(
@@ -237,67 +139,73 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
                 |_| None,
             )
         }
-        Verb::GetToken(args) => shell.run_text(async {
+        Verb::GetToken(GetTokenArgs {
+            session,
+            flow,
+            show_secret,
+        }) => shell.run_text(async {
             let request = get_token::Request {
                 asked: Asked::read(world)?,
-                flow: args.flow.flow,
-                login_limit: args.flow.limit(),
-                show_secret: args.show_secret,
+                flow: flow.flow,
+                login_limit: flow.limit(),
+                show_secret,
             };
             let desk = desk()?;
-            let choice = Choice::for_kubectl(&args.session, &request.asked, &desk)?;
+            let choice = Choice::for_kubectl(&session, &request.asked, &desk)?;
             get_token::get_token(&choice, &request, &desk).await
         }),
-        Verb::Login(args) => shell.run(
+        Verb::Login(LoginArgs {
+            session,
+            flow,
+            no_browser,
+            prompt,
+            any_server,
+        }) => shell.run(
             cli::interruptible(async {
                 let request = login::Request {
-                    flow: args.flow.flow,
-                    login_limit: args.flow.limit(),
-                    shows_only: args.no_browser,
-                    anew: args.prompt.is_some(),
-                    names_issuer: args.session.issuer.is_some(),
-                    any_server: args.any_server,
+                    flow: flow.flow,
+                    login_limit: flow.limit(),
+                    shows_only: no_browser,
+                    anew: prompt.is_some(),
+                    names_issuer: session.issuer.is_some(),
+                    any_server,
                 };
                 let desk = desk()?;
-                let choice = Choice::make(&args.session, &desk)?;
+                let choice = Choice::make(&session, &desk)?;
                 login::login(&choice, &request, &desk).await
             }),
             |_| None,
         ),
-        Verb::Logout(args) => shell.run(
+        Verb::Logout(LogoutArgs { session, sso, all }) => shell.run(
             async {
                 let desk = desk()?;
-                let extent = match args.all {
-                    true => logout::Extent::All,
-                    false => {
-                        let choice = Choice::make(&args.session, &desk)?;
-                        match args.sso {
-                            true => logout::Extent::Everywhere(choice),
-                            false => logout::Extent::One(choice),
-                        }
-                    }
+                let extent = if all {
+                    logout::Extent::All
+                } else if sso {
+                    logout::Extent::Everywhere(Choice::make(&session, &desk)?)
+                } else {
+                    logout::Extent::One(Choice::make(&session, &desk)?)
                 };
                 logout::logout(&extent, &desk).await
             },
             logout::LogoutList::kind,
         ),
         Verb::List => shell.run(async { crate::list::list(&desk()?) }, |_| None),
-        Verb::Whoami(args) => shell.run(
+        Verb::Whoami(WhoamiArgs { session, server }) => shell.run(
             cli::interruptible(async {
                 let desk = desk()?;
-                let choice = Choice::make(&args.session, &desk)?;
-                crate::whoami::whoami(&choice, &args.session, args.server, &desk).await
+                let choice = Choice::make(&session, &desk)?;
+                crate::whoami::whoami(&choice, &session, server, &desk).await
             }),
             |_| None,
         ),
-        Verb::Doctor(args) => shell.run(
+        Verb::Doctor(DoctorArgs {
+            session,
+            authentication_config,
+            onyxia,
+            region,
+        }) => shell.run(
             cli::interruptible(async {
-                let DoctorArgs {
-                    session,
-                    authentication_config,
-                    onyxia,
-                    region,
-                } = args;
                 let request = doctor::Request {
                     authentication_config,
                     onyxia,
@@ -309,24 +217,28 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
             }),
             doctor::Diagnosis::kind,
         ),
-        Verb::Token(args) => shell.run_text(async {
+        Verb::Token(TokenArgs {
+            audience,
+            session,
+            flow,
+            show_secret,
+        }) => shell.run_text(async {
             let request = token::Request {
-                audience: args.audience,
-                flow: args.flow.flow,
-                login_limit: args.flow.limit(),
-                show_secret: args.show_secret,
+                audience,
+                flow: flow.flow,
+                login_limit: flow.limit(),
+                show_secret,
             };
             let desk = desk()?;
-            let choice = trusted(&args.session, &desk).await?;
+            let choice = trusted(&session, &desk).await?;
             token::token(&choice, &request, &desk).await
         }),
-        Verb::Refresh(args) => shell.run(
+        Verb::Refresh(RefreshArgs {
+            session,
+            now: _,
+            login_timeout,
+        }) => shell.run(
             cli::interruptible(async {
-                let RefreshArgs {
-                    session,
-                    now: _,
-                    login_timeout,
-                } = args;
                 let desk = desk()?;
                 let choice = trusted(&session, &desk).await?;
                 crate::refresh::refresh(&choice, login_timeout.as_duration(), &desk).await
@@ -350,12 +262,6 @@ fn own_path(world: &World, argv0: Option<&OsStr>) -> Result<PathBuf, Failure> {
             .caused_by(&error)
             .state("nothing was written")
     })
-}
-
-impl FlowArgs {
-    fn limit(&self) -> Duration {
-        self.login_timeout.as_duration()
-    }
 }
 
 #[cfg(test)]

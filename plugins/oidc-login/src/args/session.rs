@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser};
 use datalab_core::{login::Flow, words::Lifetime};
@@ -68,4 +68,11 @@ pub(crate) struct FlowArgs {
         hide_default_value = true
     )]
     pub(crate) login_timeout: Lifetime,
+}
+
+impl FlowArgs {
+    /// How long a person may take.
+    pub(super) fn limit(self) -> Duration {
+        self.login_timeout.as_duration()
+    }
 }

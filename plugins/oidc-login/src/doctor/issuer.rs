@@ -2,7 +2,7 @@
 
 use datalab_core::{
     http::{self, Patience},
-    oidc::{Claims, Obtained, Provider},
+    oidc::{Claims, Obtained, Provider, discovery_url},
     report::{Finding, Verdict},
 };
 
@@ -38,14 +38,8 @@ pub(super) async fn look(choice: &Choice, obtained: &Obtained, desk: &Desk<'_>) 
 }
 
 async fn clock(issuer: &str, http: &http::Client) -> Option<Finding> {
-    let url = format!(
-        "{}/.well-known/openid-configuration",
-        issuer.trim_end_matches('/')
-    );
-    let answer = http
-        .send_patiently(http::get(&url).ok()?, Patience::NONE)
-        .await
-        .ok()?;
+    let request = http::get(&discovery_url(issuer)).ok()?;
+    let answer = http.send_patiently(request, Patience::NONE).await.ok()?;
     let skew = answer.skew().as_secs();
     Some(if skew.abs() < SKEW_SECONDS {
         Finding::new("clock", Verdict::Ok, "agrees with the issuer's")

@@ -11,7 +11,7 @@ mod token;
 use std::path::PathBuf;
 
 use datalab_core::{
-    oidc::Claims,
+    oidc::Record,
     report::{Failure, Finding, Findings, Verdict, whole_seconds},
 };
 
@@ -20,10 +20,9 @@ pub(crate) use finding::Diagnosis;
 use crate::{
     args::SessionArgs,
     choice::Choice,
+    current::{claims, current},
     desk::Desk,
-    get_token::explain,
-    refresh::not_logged_in,
-    whoami::{claims, current},
+    explain::{explain, not_logged_in},
 };
 
 /// Where the server's expectations are to be read.
@@ -77,7 +76,7 @@ pub(crate) async fn doctor(
             ),
         }
     }
-    let claims: Claims = claims(&obtained.id_token)?;
+    let claims = claims(&obtained.id_token)?;
     findings.extend(token::times(&claims, &obtained.record, desk.world.now()));
     findings.extend(issuer::look(choice, &obtained, desk).await);
     findings.extend(expectation::compare(expectation.as_ref(), &claims));
@@ -88,7 +87,7 @@ pub(crate) async fn doctor(
     })
 }
 
-fn session(record: &datalab_core::oidc::Record, desk: &Desk<'_>) -> Finding {
+fn session(record: &Record, desk: &Desk<'_>) -> Finding {
     let who = format!("{} at {}", record.username, record.identity.issuer);
     match record.ends {
         Some(ends) if ends <= desk.world.now() => Finding::new(

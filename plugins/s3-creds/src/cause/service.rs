@@ -1,4 +1,7 @@
-use datalab_core::report::{Failure, Kind, quoted_if_needed};
+use datalab_core::{
+    oidc::discovery_url,
+    report::{Failure, Kind, quoted_if_needed},
+};
 
 use super::{Facts, Scene};
 use crate::sts::Refusal;
@@ -26,10 +29,7 @@ impl Scene<'_> {
                     .detail("what this prints has to be seen from where the server runs, too")
                     .next(format!(
                         "curl -sS {}",
-                        quoted_if_needed(&format!(
-                            "{}/.well-known/openid-configuration",
-                            issuer.trim_end_matches('/')
-                        ))
+                        quoted_if_needed(&discovery_url(issuer))
                     )),
                 None => failure.next("the same command in a minute"),
             });

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use datalab_core::{
     http::{self, Client, Patience},
-    oidc::{Claims, check_issuer},
+    oidc::{Claims, check_issuer, discovery_url},
     report::{Finding, Verdict},
 };
 use jiff::SignedDuration;
@@ -100,11 +100,7 @@ async fn keys(issuer: &str, client: &Client) -> Result<(Vec<Value>, SignedDurati
             .map(|document| (document, skew))
             .ok_or_else(|| format!("{url} answers {}", answer.status.as_u16()))
     };
-    let url = format!(
-        "{}/.well-known/openid-configuration",
-        issuer.trim_end_matches('/')
-    );
-    let (document, skew) = ask(&url).await?;
+    let (document, skew) = ask(&discovery_url(issuer)).await?;
     let jwks = document.get("jwks_uri").and_then(Value::as_str);
     let (keys, _) = ask(jwks.ok_or("it tells no keys")?).await?;
     let keys = keys.get("keys").and_then(Value::as_array).cloned();
