@@ -27,10 +27,7 @@ pub(crate) fn read(file: Option<&Path>, desk: &Desk<'_>) -> Result<Credentials, 
     };
     let (place, found) = match file {
         Some(path) if path == Path::new(STDIN) => {
-            let text = desk.world.streams().all_input().map_err(|error| {
-                Failure::new(Kind::Failed, "standard input cannot be read").caused_by(&error)
-            })?;
-            ("standard input".to_owned(), pair(&text))
+            ("standard input".to_owned(), pair(desk.input()?))
         }
         Some(path) => (path.display().to_string(), pair(&read_text(path)?)),
         None => (

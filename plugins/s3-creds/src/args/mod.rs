@@ -1,6 +1,9 @@
 //! The command line, and the way from it to the exit code.
 
 mod configure;
+mod fallback;
+mod keys;
+mod login;
 mod source;
 mod verbs;
 

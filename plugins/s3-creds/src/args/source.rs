@@ -1,21 +1,21 @@
-use std::{convert::Infallible, path::PathBuf, str::FromStr};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use datalab_core::{
-    login::Flow,
-    report::{Failure, Kind},
-    words::Lifetime,
-    world::World,
-};
+use datalab_core::{report::Failure, world::World};
 use jiff::SignedDuration;
 
+use super::{
+    fallback::Fallback,
+    keys::KeysArgs,
+    login::{LoginArgs, TokenArg},
+};
 use crate::{
     bearer::HowToLogIn,
     cache::CacheKind,
     issue::{MARGIN, Terms},
     issued::Server,
     policy::Extent,
-    source::{Addressing, Duration, Source, TokenKind, TokenSource},
+    source::{Addressing, Source, variable},
 };
 
 /// Which store is meant, and which keys. Without any: the store of the platform that oidc-login
@@ -31,7 +31,7 @@ pub(crate) struct SourceArgs {
     platform_region: Option<String>,
     /// One of the platform's profiles: see the verb profiles
     #[arg(long, value_name = "NAME")]
-    pub(super) profile: Option<String>,
+    profile: Option<String>,
     /// Address of the store
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
@@ -50,7 +50,7 @@ pub(crate) struct SourceArgs {
         hide_possible_values = true,
         hide_default_value = true
     )]
-    addressing: AddressingArg,
+    addressing: Addressing,
     /// What the store is: auto, aws, ceph, minio, rustfs, seaweedfs, or static (no temporary keys)
     #[arg(
         long,
@@ -74,110 +74,9 @@ pub(crate) struct SourceArgs {
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
     #[command(flatten)]
-    keys_args: KeysArgs,
+    kind: KeysArgs,
     #[command(flatten)]
     login: LoginArgs,
-}
-
-/// What the keys are to be like.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Which keys")]
-struct KeysArgs {
-    /// How long they live: seconds, 15m, 12h, 7d or max [default: the platform's, else 1h]
-    #[arg(long, value_name = "TIME")]
-    duration: Option<Duration>,
-    /// Name of the session in the store's logs [default: the user's]
-    #[arg(long, value_name = "NAME")]
-    session_name: Option<String>,
-    /// Only this bucket
-    #[arg(long, value_name = "NAME")]
-    bucket: Option<String>,
-    /// Only what begins so in the bucket
-    #[arg(long, value_name = "PREFIX", requires = "bucket")]
-    prefix: Option<String>,
-    /// Reading only
-    #[arg(long)]
-    read_only: bool,
-    /// Only what this policy allows of the role
-    #[arg(long, value_name = "FILE", conflicts_with = "read_only")]
-    policy: Option<PathBuf>,
-    /// How much of their life is left at least, if that can be had [default: 15m]
-    #[arg(long, value_name = "TIME")]
-    min_ttl: Option<Lifetime>,
-    /// Where they are kept for the next call: file (readable by you alone) or keyring (slower)
-    #[arg(
-        long,
-        value_enum,
-        default_value = "file",
-        value_name = "PLACE",
-        hide_possible_values = true,
-        hide_default_value = true,
-        conflicts_with = "no_cache"
-    )]
-    cache: CacheArg,
-    /// Neither use kept keys nor keep new ones
-    #[arg(long)]
-    no_cache: bool,
-}
-
-/// Whose keys.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Which login")]
-struct LoginArgs {
-    /// Identity provider, by its issuer URL
-    #[arg(long, value_name = "URL")]
-    issuer: Option<String>,
-    /// Client at the identity provider
-    #[arg(long, value_name = "ID")]
-    client_id: Option<String>,
-    /// Scope that the store's token needs; can be repeated
-    #[arg(long = "scope", value_name = "SCOPE")]
-    scopes: Vec<String>,
-    /// One of several accounts, by user name or e-mail
-    #[arg(long, value_name = "NAME")]
-    account: Option<String>,
-    /// Certificate authorities of the identity provider, beside the system's
-    #[arg(long, value_name = "FILE")]
-    issuer_ca: Option<PathBuf>,
-    /// A token instead of a login: a file, - for standard input, or env:NAME
-    #[arg(long, value_name = "FILE")]
-    token: Option<TokenArg>,
-    /// Which of the login's tokens is sent: access or id
-    #[arg(
-        long,
-        value_enum,
-        default_value = "access",
-        value_name = "KIND",
-        hide_possible_values = true,
-        hide_default_value = true
-    )]
-    token_kind: TokenKindArg,
-    /// Say yes beforehand to an issuer or token service that has not had your token yet
-    #[arg(long)]
-    trust: bool,
-    /// auto, browser or device (a code to enter on any device)
-    #[arg(
-        long,
-        default_value = "auto",
-        value_name = "FLOW",
-        hide_default_value = true
-    )]
-    flow: Flow,
-    /// How long a person may take to log in [default: 3m]
-    #[arg(
-        long,
-        default_value = "3m",
-        value_name = "TIME",
-        hide_default_value = true
-    )]
-    login_timeout: Lifetime,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum AddressingArg {
-    Auto,
-    Path,
-    Virtual,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -193,30 +92,17 @@ enum ServerArg {
     Static,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum CacheArg {
-    File,
-    Keyring,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum TokenKindArg {
-    Access,
-    Id,
-}
-
-#[derive(Clone, Debug)]
-struct TokenArg(TokenSource);
-
-impl FromStr for TokenArg {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(match text.strip_prefix("env:") {
-            Some(name) => TokenSource::Variable(name.to_owned()),
-            None if text == "-" => TokenSource::Stdin,
-            None => TokenSource::File(text.into()),
-        }))
+impl ServerArg {
+    fn server(self) -> Option<Server> {
+        match self {
+            Self::Auto => None,
+            Self::Aws => Some(Server::Aws),
+            Self::Ceph => Some(Server::Ceph),
+            Self::Minio => Some(Server::Minio),
+            Self::RustFs => Some(Server::RustFs),
+            Self::SeaweedFs => Some(Server::SeaweedFs),
+            Self::Static => Some(Server::Static),
+        }
     }
 }
 
@@ -236,7 +122,7 @@ impl SourceArgs {
             ca_file,
             allow_http,
             keys,
-            keys_args,
+            kind,
             login,
         } = self;
         let KeysArgs {
@@ -249,7 +135,7 @@ impl SourceArgs {
             min_ttl,
             cache,
             no_cache,
-        } = keys_args;
+        } = kind;
         let LoginArgs {
             issuer,
             client_id,
@@ -262,49 +148,24 @@ impl SourceArgs {
             flow,
             login_timeout,
         } = login;
-        let variable = |name: &str| -> Result<Option<String>, Failure> {
-            let Some(value) = world.environment().get(name) else {
-                return Ok(None);
-            };
-            let text = value.to_str().ok_or_else(|| {
-                Failure::new(Kind::Usage, format!("the variable {name} is no text"))
-            })?;
-            Ok(Some(text.to_owned()))
-        };
         // A store that is named on the command line is not mixed with another one's platform.
         let names_store = onyxia.is_some() || endpoint.is_some();
-        let of_store = |flag: Option<String>, name: &str| match flag {
-            Some(flag) => Ok(Some(flag)),
-            None if names_store => Ok(None),
-            None => variable(name),
-        };
-        let or = |flag: Option<String>, name: &str| match flag {
-            Some(flag) => Ok(Some(flag)),
-            None => variable(name),
+        let fallback = Fallback { world };
+        let of_store = |flag: Option<String>, name| match names_store {
+            true => Ok(flag),
+            false => fallback.text(flag, name),
         };
         let names_issuer = issuer.is_some();
         let source = Source {
-            onyxia: of_store(onyxia, "DATALAB_ONYXIA")?,
+            onyxia: of_store(onyxia, variable::ONYXIA)?,
             platform_region,
-            profile: of_store(profile, "DATALAB_S3_PROFILE")?,
-            endpoint: of_store(endpoint, "DATALAB_S3_ENDPOINT")?,
-            sts_endpoint: of_store(sts_endpoint, "DATALAB_STS_ENDPOINT")?,
+            profile: of_store(profile, variable::PROFILE)?,
+            endpoint: of_store(endpoint, variable::ENDPOINT)?,
+            sts_endpoint: of_store(sts_endpoint, variable::STS_ENDPOINT)?,
             region,
-            addressing: match addressing {
-                AddressingArg::Auto => Addressing::Auto,
-                AddressingArg::Path => Addressing::Path,
-                AddressingArg::Virtual => Addressing::Virtual,
-            },
-            server: match server {
-                ServerArg::Auto => None,
-                ServerArg::Aws => Some(Server::Aws),
-                ServerArg::Ceph => Some(Server::Ceph),
-                ServerArg::Minio => Some(Server::Minio),
-                ServerArg::RustFs => Some(Server::RustFs),
-                ServerArg::SeaweedFs => Some(Server::SeaweedFs),
-                ServerArg::Static => Some(Server::Static),
-            },
-            role_arn: of_store(role_arn, "DATALAB_S3_ROLE_ARN")?,
+            addressing,
+            server: server.server(),
+            role_arn: of_store(role_arn, variable::ROLE_ARN)?,
             session_name,
             duration,
             policy,
@@ -313,33 +174,26 @@ impl SourceArgs {
                 prefix,
                 read_only,
             },
-            token: token.map(|TokenArg(source)| source).unwrap_or_default(),
-            token_kind: match token_kind {
-                TokenKindArg::Access => TokenKind::Access,
-                TokenKindArg::Id => TokenKind::Id,
-            },
-            issuer: or(issuer, "DATALAB_ISSUER")?,
-            client_id: match client_id {
-                None if names_issuer => None,
-                client_id => or(client_id, "DATALAB_CLIENT_ID")?,
+            token: token.map(TokenArg::source).unwrap_or_default(),
+            token_kind,
+            issuer: fallback.text(issuer, variable::ISSUER)?,
+            // Another issuer's client is none of this one's.
+            client_id: match names_issuer {
+                true => client_id,
+                false => fallback.text(client_id, variable::CLIENT_ID)?,
             },
             scopes,
             account,
             issuer_ca,
-            ca_file: or(
-                ca_file.map(|file| file.to_string_lossy().into_owned()),
-                "DATALAB_CA_FILE",
-            )?
-            .map(PathBuf::from),
+            ca_file: fallback.path(ca_file, variable::CA_FILE),
             keys,
             allows_http: allow_http,
             trusts: trust,
         };
         let terms = Terms {
-            cache: match (no_cache, cache) {
-                (true, _) => CacheKind::None,
-                (false, CacheArg::File) => CacheKind::File,
-                (false, CacheArg::Keyring) => CacheKind::Keyring,
+            cache: match no_cache {
+                true => CacheKind::None,
+                false => cache.kind(),
             },
             margin: min_ttl.map_or(MARGIN, |margin| {
                 SignedDuration::try_from(margin.as_duration()).unwrap_or(MARGIN)
@@ -353,3 +207,6 @@ impl SourceArgs {
         Ok((source, terms))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How to log in, if that is needed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HowToLogIn {
     pub(crate) flow: Flow,
     /// How long a person may take.

@@ -70,7 +70,7 @@ pub(crate) async fn doctor(source: &Source, terms: &Terms, desk: &Desk<'_>) -> D
                 Err(failure) => findings.push(wrong("login", &failure)),
                 Ok(found) => {
                     findings.extend(found);
-                    findings.extend(keys(source, terms, desk).await);
+                    findings.extend(keys(place, source, terms, desk).await);
                 }
             }
         }
@@ -101,7 +101,7 @@ async fn token(
 }
 
 /// The keys, and what they may do.
-async fn keys(source: &Source, terms: &Terms, desk: &Desk<'_>) -> Vec<Finding> {
+async fn keys(place: &Place, source: &Source, terms: &Terms, desk: &Desk<'_>) -> Vec<Finding> {
     // Keys at hand say nothing of what the token service does now.
     let terms = Terms {
         cache: CacheKind::None,
@@ -111,7 +111,9 @@ async fn keys(source: &Source, terms: &Terms, desk: &Desk<'_>) -> Vec<Finding> {
     match issue::issue(source, &terms, desk).await {
         Err(failure) => {
             findings.push(wrong("keys", &failure));
-            findings.extend(other_token(source, &terms, desk).await);
+            if place.sts_url.is_some() {
+                findings.extend(other_token(source, &terms, desk).await);
+            }
         }
         Ok(ready) => {
             let life = ready.expires.map(|expires| {

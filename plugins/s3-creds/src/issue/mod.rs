@@ -26,7 +26,7 @@ use crate::{
 pub(crate) const MARGIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// How keys are handed out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Terms {
     pub(crate) cache: CacheKind,
     /// How much of their life keys have left at least, if the server can give such.

@@ -4,8 +4,11 @@
 mod duration;
 mod place;
 mod platform;
+pub(crate) mod variable;
 
 use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
 
 pub(crate) use self::{
     duration::{Duration, attempts},
@@ -13,20 +16,8 @@ pub(crate) use self::{
 };
 use crate::{issued::Server, policy::Extent};
 
-/// Variables that stand for flags, and the flags that win over them.
-pub(crate) const VARIABLES: [&str; 8] = [
-    "DATALAB_ONYXIA",
-    "DATALAB_S3_PROFILE",
-    "DATALAB_S3_ENDPOINT",
-    "DATALAB_STS_ENDPOINT",
-    "DATALAB_S3_ROLE_ARN",
-    "DATALAB_ISSUER",
-    "DATALAB_CLIENT_ID",
-    "DATALAB_CA_FILE",
-];
-
 /// What the user says of store, login and keys.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Source {
     /// The platform that tells the rest.
     pub(crate) onyxia: Option<String>,
@@ -62,7 +53,7 @@ pub(crate) struct Source {
 }
 
 /// Where the bucket stands in a request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Addressing {
     /// As the platform says, else in the path, unless the store is AWS'.
     #[default]
@@ -84,7 +75,7 @@ pub(crate) enum TokenSource {
 }
 
 /// Which of a login's tokens goes to the token service.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TokenKind {
     /// As the platform's own pages send it.
     #[default]

@@ -4,7 +4,7 @@ use std::{env, ffi::OsString, process::ExitCode};
 
 use datalab_core::ready::{self, Question};
 
-use crate::source::VARIABLES;
+use crate::source::variable;
 
 /// The verbs whose answer can be ready.
 const VERBS: [&str; 2] = ["credential-process", "get"];
@@ -21,7 +21,7 @@ pub(crate) fn question() -> Option<Question> {
     if !VERBS.iter().any(|&known| verb == known) {
         return None;
     }
-    let variables = VARIABLES.map(|name| env::var_os(name).unwrap_or_default());
+    let variables = variable::ALL.map(|name| env::var_os(name).unwrap_or_default());
     let words = variables.into_iter().chain([verb]).chain(words);
     Some(Question::of_process(
         "s3-creds",

@@ -113,3 +113,18 @@ fn a_store_whose_certificate_is_not_trusted() {
     assert_eq!(strange.storage.requests().len(), 0);
     keep("store-certificate", &output.to_string());
 }
+
+#[test]
+fn the_doctor_looks_for_no_token_of_a_store_without_temporary_keys() {
+    let desk = Desk::new(Dialect::Minio);
+    let words = ["doctor", "--server", "static", "--endpoint"];
+    let call = desk.tool(words).words([desk.storage.url(), "--keys", "-"]);
+    let output = call.reading("nothing of the kind").run();
+    assert_eq!(output.code, 1, "{output}");
+    assert!(
+        output.stdout.contains("standard input holds no"),
+        "{output}"
+    );
+    assert!(!output.stdout.contains("id token"), "{output}");
+    assert_eq!(desk.provider.requests().len(), 0);
+}
