@@ -1,16 +1,13 @@
 use std::path::PathBuf;
 
 use data_encoding::HEXLOWER;
-use datalab_core::{
-    store::{Folder, KeyPlace, SealError, Sealed, Sealer},
-    words::Secret,
-    world::World,
-};
+use datalab_core::store::{Folder, KeyPlace, SealError};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
+use super::Secrets;
 use crate::{
     bearer::Binding,
     issue::MARGIN,
@@ -47,10 +44,8 @@ impl Key {
 
 /// Keys as they are kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Entry {
-    api_version: String,
-    kind: String,
     pub(crate) key: Key,
     /// The store, and the platform's name for the role.
     pub(crate) store_url: String,
@@ -66,127 +61,46 @@ pub(crate) struct Entry {
     pub(crate) asked_seconds: u64,
     /// The authorities that the store's certificate needs beside the system's.
     pub(crate) ca_file: Option<PathBuf>,
-    secrets: Secrets,
+    pub(crate) secrets: Secrets,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// An entry as it stands in its file.
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum Secrets {
-    Clear(Plain),
-    Sealed(Sealed),
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Plain {
-    access_key_id: String,
-    secret_access_key: String,
-    session_token: String,
-}
-
-impl std::fmt::Debug for Plain {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Plain(***)")
-    }
-}
-
-impl Drop for Plain {
-    fn drop(&mut self) {
-        self.secret_access_key.zeroize();
-        self.session_token.zeroize();
-    }
-}
-
-/// What is said of keys beside themselves.
-#[derive(Clone, Debug)]
-pub(crate) struct Facts {
-    pub(crate) key: Key,
-    pub(crate) store_url: String,
-    pub(crate) profile: Option<String>,
-    pub(crate) server: Server,
-    pub(crate) bound: Binding,
-    pub(crate) obtained: Timestamp,
-    pub(crate) expires: Timestamp,
-    pub(crate) asked_seconds: u64,
-    pub(crate) ca_file: Option<PathBuf>,
+struct Document<E> {
+    api_version: String,
+    kind: String,
+    #[serde(flatten)]
+    entry: E,
 }
 
 impl Entry {
-    /// Keys with what is said of them; sealed, if there is something to seal them with.
-    pub(crate) fn new(
-        credentials: &Credentials,
-        facts: Facts,
-        sealer: Option<&Sealer>,
-        world: &World,
-    ) -> Result<Self, SealError> {
-        let plain = Plain {
-            access_key_id: credentials.access_key_id.clone(),
-            secret_access_key: credentials.secret_access_key.expose().clone(),
-            session_token: credentials
-                .session_token
-                .as_ref()
-                .map(|token| token.expose().clone())
-                .unwrap_or_default(),
-        };
-        let secrets = match sealer {
-            None => Secrets::Clear(plain),
-            Some(sealer) => {
-                let text = Zeroizing::new(serde_json::to_vec(&plain).unwrap_or_default());
-                Secrets::Sealed(sealer.seal(&context(&facts.key), &text, world)?)
-            }
-        };
-        Ok(Self {
-            api_version: API_VERSION.to_owned(),
-            kind: KIND.to_owned(),
-            key: facts.key,
-            store_url: facts.store_url,
-            profile: facts.profile,
-            server: facts.server,
-            bound: facts.bound,
-            obtained: facts.obtained,
-            expires: facts.expires,
-            asked_seconds: facts.asked_seconds,
-            ca_file: facts.ca_file,
-            secrets,
-        })
-    }
-
     /// Reads an entry; `None` when it is none of this version's.
     pub(crate) fn parse(content: &[u8]) -> Option<Self> {
-        serde_json::from_slice(content)
-            .ok()
-            .filter(|entry: &Self| entry.api_version == API_VERSION && entry.kind == KIND)
+        let document: Document<Self> = serde_json::from_slice(content).ok()?;
+        let is_ours = document.api_version == API_VERSION && document.kind == KIND;
+        is_ours.then_some(document.entry)
     }
 
     pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let mut bytes = Zeroizing::new(serde_json::to_vec(self).unwrap_or_default());
+        let document = Document {
+            api_version: API_VERSION.to_owned(),
+            kind: KIND.to_owned(),
+            entry: self,
+        };
+        let mut bytes = Zeroizing::new(serde_json::to_vec(&document).unwrap_or_default());
         bytes.push(b'\n');
         bytes
     }
 
     /// Where what seals it lies; `None` when it is kept in clear.
     pub(crate) fn key_place(&self) -> Option<KeyPlace> {
-        match &self.secrets {
-            Secrets::Clear(_) => None,
-            Secrets::Sealed(sealed) => Some(sealed.key),
-        }
+        self.secrets.key_place()
     }
 
     /// The keys themselves.
     pub(crate) fn credentials(&self, folder: &Folder) -> Result<Credentials, SealError> {
-        let plain = match &self.secrets {
-            Secrets::Clear(plain) => plain.clone(),
-            Secrets::Sealed(sealed) => {
-                let text = Sealer::at(sealed.key, folder)?.open(&context(&self.key), sealed)?;
-                serde_json::from_slice(text.expose()).map_err(|_| SealError::Mismatch)?
-            }
-        };
-        Ok(Credentials {
-            access_key_id: plain.access_key_id.clone(),
-            secret_access_key: Secret::new(plain.secret_access_key.clone()),
-            session_token: Some(Secret::new(plain.session_token.clone())),
-            expiration: Some(self.expires),
-        })
+        self.secrets.credentials(&self.key, self.expires, folder)
     }
 
     /// How long they hold in all.
@@ -209,13 +123,10 @@ impl Entry {
     }
 }
 
-/// What the sealed keys are bound to.
-fn context(key: &Key) -> String {
-    format!("s3-creds {}", key.file_name())
-}
-
 #[cfg(test)]
 mod tests {
+    use datalab_core::{words::Secret, world::World};
+
     use super::*;
 
     fn key() -> Key {
@@ -236,7 +147,9 @@ mod tests {
             session_token: Some(Secret::new("ST".to_owned())),
             expiration: None,
         };
-        let facts = Facts {
+        let (world, _) = World::test(Timestamp::UNIX_EPOCH, []);
+        Entry {
+            secrets: Secrets::of(&credentials, &key(), None, &world).unwrap(),
             key: key(),
             store_url: "https://s3.example".to_owned(),
             profile: None,
@@ -252,9 +165,7 @@ mod tests {
             expires: Timestamp::from_second(seconds).unwrap(),
             asked_seconds: 3600,
             ca_file: None,
-        };
-        let (world, _) = World::test(Timestamp::UNIX_EPOCH, []);
-        Entry::new(&credentials, facts, None, &world).unwrap()
+        }
     }
 
     #[test]

@@ -3,10 +3,12 @@
 
 mod entry;
 mod failed;
+mod secrets;
 mod shelf;
 
 pub(crate) use self::{
-    entry::{Entry, Facts, Key},
+    entry::{Entry, Key},
+    secrets::Secrets,
     shelf::{Shelf, Slot, Turn},
 };
 

@@ -1,6 +1,8 @@
 //! Keys for a store: those at hand, or new ones. Every verb that hands keys out goes through here.
 
+mod asking;
 mod exchange;
+mod handing;
 
 use std::path::PathBuf;
 

@@ -1,6 +1,7 @@
 //! Which store is meant, and by whose word: flags, else the environment, else the platform that a
 //! login was set up with.
 
+mod address;
 mod duration;
 mod place;
 mod platform;
@@ -15,6 +16,9 @@ pub(crate) use self::{
     place::{Place, places},
 };
 use crate::{issued::Server, policy::Extent};
+
+/// What was not done when it is not known which store is meant.
+const UNTOUCHED: &str = "nothing was asked for";
 
 /// What the user says of store, login and keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

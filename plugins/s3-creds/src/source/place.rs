@@ -1,10 +1,13 @@
 use datalab_core::{
     onyxia::{self, Role},
     report::{Failure, Kind},
-    world::Endpoint,
 };
 
-use super::{Addressing, Source, TokenSource, platform};
+use super::{
+    Addressing, Source, TokenSource, UNTOUCHED,
+    address::{check_transport, origin},
+    platform,
+};
 use crate::{
     desk::Desk,
     issued::{Server, Store},
@@ -12,8 +15,6 @@ use crate::{
 
 /// Every SDK's region where nobody says another one.
 const DEFAULT_REGION: &str = "us-east-1";
-
-const UNTOUCHED: &str = "nothing was asked for";
 
 /// A store, and where its keys come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,33 +174,7 @@ fn override_by(place: &mut Place, source: &Source) -> Result<(), Failure> {
             ..Role::default()
         }];
     }
-    if place.login.is_some() || source.issuer.is_some() {
-        let told = place.login.take();
-        let same = source.issuer.is_none() && source.client_id.is_none();
-        let issuer = source
-            .issuer
-            .clone()
-            .or(told.as_ref().map(|login| login.issuer.clone()));
-        let client_id = source
-            .client_id
-            .clone()
-            .or(told.as_ref().map(|login| login.client_id.clone()));
-        let (Some(issuer), Some(client_id)) = (issuer, client_id) else {
-            return Err(Failure::new(Kind::Usage, "--issuer needs --client-id").state(UNTOUCHED));
-        };
-        let mut scopes = told
-            .filter(|_| same)
-            .map(|login| login.scopes)
-            .unwrap_or_default();
-        scopes.extend(source.scopes.iter().cloned());
-        scopes.retain(|scope| scope != "openid");
-        place.login = Some(onyxia::Login {
-            issuer,
-            client_id,
-            scopes,
-            extra_query_parameters: None,
-        });
-    }
+    place.login = login(place.login.take(), source)?;
     for url in [Some(&place.store.url), place.sts_url.as_ref()]
         .into_iter()
         .flatten()
@@ -215,56 +190,30 @@ fn override_by(place: &mut Place, source: &Source) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Tokens and keys go over TLS, or to this machine, or where the user says so.
-fn check_transport(url: &str, source: &Source) -> Result<(), Failure> {
-    let endpoint = Endpoint::of(url).map_err(|reason| {
-        Failure::new(Kind::Usage, format!("{url} cannot be used: {reason}")).state(UNTOUCHED)
-    })?;
-    let is_here = endpoint.host == "localhost"
-        || endpoint
-            .address()
-            .is_some_and(|address| address.is_loopback());
-    match endpoint.scheme.as_str() {
-        "https" => Ok(()),
-        "http" if is_here || source.allows_http => Ok(()),
-        "http" => Err(Failure::new(
-            Kind::Usage,
-            format!("{url} is not encrypted: everybody on the way could read token and keys"),
-        )
-        .state(UNTOUCHED)
-        .next("the same command with https://, or with --allow-http in a network that is yours")),
-        other => Err(
-            Failure::new(Kind::Usage, format!("{url} cannot be used: it is {other}"))
-                .state(UNTOUCHED),
-        ),
+/// Where to log in: as the platform tells, or as the flags say.
+fn login(told: Option<onyxia::Login>, source: &Source) -> Result<Option<onyxia::Login>, Failure> {
+    if told.is_none() && source.issuer.is_none() {
+        return Ok(None);
     }
-}
-
-/// Scheme, host and port of a store's address, which has nothing else.
-fn origin(url: &str) -> Result<String, Failure> {
-    let wrong = |reason: &str| {
-        Err(Failure::new(
-            Kind::Usage,
-            format!("{url} is no store's address: {reason}"),
-        )
-        .state(UNTOUCHED))
+    let issuer = source.issuer.as_ref();
+    let issuer = issuer.or(told.as_ref().map(|login| &login.issuer));
+    let client_id = source.client_id.as_ref();
+    let client_id = client_id.or(told.as_ref().map(|login| &login.client_id));
+    let (Some(issuer), Some(client_id)) = (issuer.cloned(), client_id.cloned()) else {
+        return Err(Failure::new(Kind::Usage, "--issuer needs --client-id").state(UNTOUCHED));
     };
-    let address = url.trim_end_matches('/');
-    if let Err(reason) = Endpoint::of(address) {
-        return wrong(reason);
-    }
-    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
-    if rest.contains(['/', '?', '#']) {
-        return wrong("it has a path; the bucket is named elsewhere");
-    }
-    // What stands before an @ is read as the host by people, and some shells expand the rest.
-    if !rest
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || ".-:[]_".contains(c))
-    {
-        return wrong("it holds more than a host and a port");
-    }
-    Ok(address.to_owned())
+    // What the platform's client is asked for is not for another one.
+    let is_told = source.issuer.is_none() && source.client_id.is_none();
+    let told = told.filter(|_| is_told).map(|login| login.scopes);
+    let mut scopes = told.unwrap_or_default();
+    scopes.extend(source.scopes.iter().cloned());
+    scopes.retain(|scope| scope != "openid");
+    Ok(Some(onyxia::Login {
+        issuer,
+        client_id,
+        scopes,
+        extra_query_parameters: None,
+    }))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::UNTOUCHED;
 use crate::desk::Desk;
 
 /// What an administrator has changed is seen after this time at the latest.
@@ -44,7 +45,6 @@ pub(super) async fn platform(
             return Ok(platform);
         }
     }
-    const UNTOUCHED: &str = "nothing was asked for";
     let untouched = |error: onyxia::Error| Failure::from(error).state(UNTOUCHED);
     let answer = Platform::ask(client, address).await.map_err(untouched)?;
     let platform = Platform::parse(&answer, &url).map_err(untouched)?;
