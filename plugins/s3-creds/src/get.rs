@@ -1,6 +1,9 @@
 //! Keys in the form that the next tool reads, on standard output.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use datalab_core::{
     cli,
@@ -25,7 +28,7 @@ pub(crate) const CREDENTIAL_PROCESS: &str = "credential-process";
 const READY_FOR: SignedDuration = SignedDuration::from_mins(15);
 
 /// What tools call it where neither the user nor the platform has a name.
-const DEFAULT_NAME: &str = "datalab";
+pub(crate) const DEFAULT_NAME: &str = "datalab";
 
 /// What is asked for.
 #[derive(Debug)]
@@ -50,7 +53,14 @@ pub(crate) async fn get(request: &Request, desk: &Desk<'_>) -> Result<String, Fa
             .next(format!("{} get", desk.name))
     })?;
     let ready = issue::issue(&request.source, &request.terms, desk).await?;
-    let naming = naming(&ready, request);
+    let Request {
+        source,
+        terms,
+        name,
+        own_path,
+        ..
+    } = request;
+    let naming = naming(&ready, source, terms, name.as_ref(), own_path);
     let text = forms::render(request.form, &ready.issued, &naming)?;
     let notes = forms::notes(request.form, &ready.issued, &naming);
     for note in ready.notes.iter().chain(&notes) {
@@ -62,13 +72,19 @@ pub(crate) async fn get(request: &Request, desk: &Desk<'_>) -> Result<String, Fa
     Ok(text)
 }
 
-/// What the next tool calls things, and where it finds files.
-pub(crate) fn naming(ready: &Ready, request: &Request) -> Naming {
-    let name = request.name.clone().or_else(|| ready.profile.clone());
+/// What the next tool calls things, and where it finds files; `name` is the user's own.
+pub(crate) fn naming(
+    ready: &Ready,
+    source: &Source,
+    terms: &Terms,
+    name: Option<&String>,
+    own_path: &Path,
+) -> Naming {
+    let name = name.or(ready.profile.as_ref());
     Naming {
-        profile: name.unwrap_or_else(|| DEFAULT_NAME.to_owned()),
-        program: again(ready, request),
-        token_file: match &request.source.token {
+        profile: name.map_or(DEFAULT_NAME, String::as_str).to_owned(),
+        program: again(ready, source, terms, own_path),
+        token_file: match &source.token {
             TokenSource::File(path) => Some(absolute(path)),
             _ => None,
         },
@@ -78,19 +94,19 @@ pub(crate) fn naming(ready: &Ready, request: &Request) -> Naming {
 
 /// This program and the words that have it print the same keys again, from wherever it is started;
 /// nothing where a token, or keys, are only there this once.
-fn again(ready: &Ready, request: &Request) -> Vec<String> {
-    let mut source = request.source.clone();
+fn again(ready: &Ready, source: &Source, terms: &Terms, own_path: &Path) -> Vec<String> {
+    let mut source = source.clone();
     if source.onyxia.is_none() && source.endpoint.is_none() {
         source.onyxia.clone_from(&ready.platform);
     }
     let Some(words) = source.words() else {
         return Vec::new();
     };
-    let program = request.own_path.to_string_lossy().into_owned();
+    let program = own_path.to_string_lossy().into_owned();
     let words = [program, CREDENTIAL_PROCESS.to_owned()]
         .into_iter()
         .chain(words);
-    words.chain(request.terms.words()).collect()
+    words.chain(terms.words()).collect()
 }
 
 /// Makes the answer ready for the next call, which is not told again what has been said once.

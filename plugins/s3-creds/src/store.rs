@@ -7,21 +7,17 @@ use datalab_core::{
     world::World,
 };
 use jiff::SignedDuration;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use rusty_s3::{Method, signing::sign};
 use url::Url;
 
-use crate::{issued::Issued, sts::Refusal};
+use crate::{
+    issued::Issued,
+    sts::{RESERVED, Refusal},
+};
 
 /// How long a signature holds: it stands in the address, and with it in the store's log.
 pub(crate) const SIGNED_FOR: SignedDuration = SignedDuration::from_secs(60);
-
-/// What is escaped in a path that is signed: all but letters, digits and four marks.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// What a store is asked.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +126,7 @@ fn address(question: Question<'_>, issued: &Issued) -> Result<Url, url::ParseErr
     }
     // To the letter of what is signed, where only these stand for themselves: a URL of the web lets
     // more of them be.
-    let encoded = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
+    let encoded = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
     let segments = key.into_iter().flat_map(|key| key.split('/'));
     let mut path: Vec<String> = in_path.into_iter().chain(segments).map(encoded).collect();
     if key.is_none() {

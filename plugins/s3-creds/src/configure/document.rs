@@ -1,6 +1,9 @@
 //! A text file of another tool, of which some sections are ours: all else stays byte for byte.
 
-use super::syntax::{BYTE_ORDER_MARK, DISPLACED, ENDED, MARK, Syntax, same_name};
+use super::{
+    block::Block,
+    syntax::{BYTE_ORDER_MARK, Syntax},
+};
 
 /// A file in sections.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,21 +18,6 @@ pub(super) struct Document {
 enum Part {
     Theirs(Vec<u8>),
     Ours(Block),
-}
-
-/// A section of ours, and what is about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Block {
-    /// Whether an empty line before it is ours too.
-    pub(super) has_gap: bool,
-    /// Whether the line before it had no end.
-    pub(super) ended: bool,
-    /// The rest of the line with the mark: for people, how to be rid of the section.
-    pub(super) hint: Vec<u8>,
-    /// The section it takes the place of, line by line, with its line ends.
-    pub(super) displaced: Vec<Vec<u8>>,
-    /// The section, its name first, line by line, with its line ends.
-    pub(super) lines: Vec<Vec<u8>>,
 }
 
 /// A section that is there, and whose it is.
@@ -146,9 +134,9 @@ impl Document {
         readable(lines.unwrap_or_default().iter().map(Vec::as_slice))
     }
 
-    /// Puts a section of ours there, its name in brackets on the first of its lines: in the place of the one of that name, else at the end. What
-    /// others have put into ours stays; one that is not ours is put aside until ours goes. `command`
-    /// is the one that takes it out again.
+    /// Puts a section of ours there, its name in brackets on the first of its lines: in the place of
+    /// the one of that name, else at the end. What others have put into ours stays; one that is not
+    /// ours is put aside until ours goes. `command` is the one that takes it out again.
     pub(super) fn put(&mut self, name: &str, lines: &[String], own: &[&str], command: &str) {
         let lines = lines.iter().enumerate();
         let mut lines: Vec<Vec<u8>> = lines
@@ -265,54 +253,6 @@ impl Document {
     }
 }
 
-impl Block {
-    fn is(&self, syntax: Syntax, name: &str) -> bool {
-        let own = self.lines.first().and_then(|line| syntax.name_in(line));
-        own.is_some_and(|own| same_name(&own, name))
-    }
-
-    fn write(&self, bytes: &mut Vec<u8>, syntax: Syntax, line_end: &str) {
-        if self.has_gap {
-            bytes.extend_from_slice(line_end.as_bytes());
-        }
-        let (name, keys) = match self.lines.split_first() {
-            Some((name, keys)) => (&**name, keys),
-            None => (&[][..], &[][..]),
-        };
-        bytes.extend_from_slice(name);
-        let ended = if self.ended { ENDED } else { "" };
-        bytes.extend_from_slice(format!("{}{MARK}{ended}", syntax.comment()).as_bytes());
-        bytes.extend_from_slice(&self.hint);
-        bytes.extend_from_slice(line_end.as_bytes());
-        for line in &self.displaced {
-            bytes.extend_from_slice(DISPLACED);
-            bytes.extend_from_slice(line);
-        }
-        bytes.extend_from_slice(&keys.concat());
-    }
-
-    fn added_by_others(&self, syntax: Syntax, own: &[&str]) -> Vec<Vec<u8>> {
-        // A statement is one line, and ours.
-        if syntax == Syntax::Sql {
-            return Vec::new();
-        }
-        let mut is_ours = true;
-        let mut others = Vec::new();
-        for line in self.lines.iter().skip(1) {
-            // An indented line belongs to the key above it.
-            if !line.starts_with(b" ") && !line.starts_with(b"\t") {
-                let text = String::from_utf8_lossy(line);
-                let key = text.split(['=', ':']).next().unwrap_or_default().trim();
-                is_ours = own.contains(&key) || key.is_empty();
-            }
-            if !is_ours {
-                others.push(line.clone());
-            }
-        }
-        others
-    }
-}
-
 /// Takes an empty line from the end of a text, if there is one.
 fn take_gap(text: &mut Vec<u8>) -> bool {
     let last = text.split_inclusive(|byte| *byte == b'\n').next_back();
@@ -337,6 +277,7 @@ fn end(line: Option<&mut Vec<u8>>, line_end: &str) -> bool {
     }
 }
 
+/// Takes the end of the last line off again.
 fn unend(text: &mut Vec<u8>) {
     for end in [&b"\r\n"[..], b"\n"] {
         if text.ends_with(end) {

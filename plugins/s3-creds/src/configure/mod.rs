@@ -1,12 +1,15 @@
 //! Settings of other tools, in their own files: written so that all else in them stays.
 
 mod alias;
+mod block;
 mod document;
 mod outcome;
 mod place;
 mod plan;
+mod putting;
 mod shown;
 mod syntax;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -16,7 +19,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use datalab_core::{
     report::{Failure, Kind, quoted_if_needed},
-    store::Effect,
+    store::{Edited, Effect},
 };
 
 pub(crate) use self::outcome::Configured;
@@ -74,21 +77,27 @@ pub(crate) struct Request {
     pub(crate) is_dry: bool,
 }
 
+impl Request {
+    /// Whether the tool gets new keys by itself, rather than those of now. mc cannot.
+    fn renews(&self) -> bool {
+        !self.is_static && self.tool != Tool::Mc
+    }
+}
+
 /// Writes a tool's settings, or takes ours out of them.
 pub(crate) async fn configure(request: &Request, desk: &Desk<'_>) -> Result<Configured, Failure> {
     let plan = match request.removes {
         true => Plan::of_removal(request, desk.world)?,
         false => {
             let ready = issue::issue(&request.source, &request.terms, desk).await?;
-            let naming = get::Request {
-                source: request.source.clone(),
-                terms: request.terms,
-                form: forms::Form::AwsProfile,
-                name: request.name.clone(),
-                own_path: request.own_path.clone(),
-                show_secret: true,
-            };
-            let naming = get::naming(&ready, &naming);
+            let Request {
+                source,
+                terms,
+                name,
+                own_path,
+                ..
+            } = request;
+            let naming = get::naming(&ready, source, terms, name.as_ref(), own_path);
             // A platform names its profiles, and a token service its keys, as they like.
             forms::refuse_control_characters(&ready.issued, &naming)?;
             Plan::of(request, &ready, &naming, desk)?
@@ -119,6 +128,7 @@ pub(crate) async fn configure(request: &Request, desk: &Desk<'_>) -> Result<Conf
     Ok(Configured::new(plan, files, request, undo))
 }
 
+/// A plan that is being carried out.
 struct Carrying<'a> {
     plan: &'a Plan,
     request: &'a Request,
@@ -143,7 +153,7 @@ impl Carrying<'_> {
         Ok(FileReport::foreseen(work, content.as_deref(), &change))
     }
 
-    fn write(&self, work: &Work) -> Result<datalab_core::store::Edited, Failure> {
+    fn write(&self, work: &Work) -> Result<Edited, Failure> {
         let order = self.order(work)?;
         let edited = work
             .file

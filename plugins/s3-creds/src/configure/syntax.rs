@@ -1,6 +1,6 @@
 //! How the sections of a file are told apart, and which of them are ours.
 
-use super::document::Block;
+use super::block::Block;
 
 /// How the first line of a section of ours begins, a comment; the section is ours as long as it is
 /// there. Tools that write such files keep comments with the key below them, and put new keys at a

@@ -11,7 +11,11 @@ use datalab_core::http::{self, Client, Patience};
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
-pub(crate) use self::{refusal::Refusal, request::Request, words::words};
+pub(crate) use self::{
+    refusal::Refusal,
+    request::{RESERVED, Request},
+    words::words,
+};
 use crate::issued::{Credentials, Server};
 
 /// Keys that were given for a token.

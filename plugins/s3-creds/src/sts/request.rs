@@ -3,9 +3,9 @@ use std::fmt;
 use datalab_core::{http, words::Secret};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// All but RFC 3986's unreserved characters. A blank is `%20`: Ceph before Quincy takes a `+` for
-/// itself.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+/// All but RFC 3986's unreserved characters, as signatures want it too. A blank is `%20`: Ceph before
+/// Quincy takes a `+` for itself.
+pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
