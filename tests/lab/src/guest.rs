@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Lab;
 use crate::command::bound;
+use crate::file::{FileError, fail};
 use crate::packages;
 use crate::process::{self, Process};
 
@@ -28,15 +29,8 @@ const SHOW: &str =
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file could not be used.
-    #[error("cannot {action} {}", path.display())]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why it failed.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// It cannot be looked at.
     #[error(transparent)]
     Process(#[from] process::Error),
@@ -200,14 +194,5 @@ impl Record {
     /// All serve.
     pub(crate) fn ready(&mut self) {
         self.is_ready = true;
-    }
-}
-
-fn fail(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::File {
-        action,
-        path,
-        source,
     }
 }

@@ -36,6 +36,7 @@ mod command;
 pub mod consumers;
 mod control_plane;
 mod directories;
+mod file;
 mod guest;
 pub mod headless;
 pub mod https;
@@ -70,6 +71,7 @@ mod tools;
 pub mod versitygw;
 
 pub use directories::{Error as DirectoryError, cache_directory};
+pub use file::FileError;
 pub use image::IMAGE;
 pub use lab::{
     ClientError, DownError, FindError, ImageError, LAB_VARIABLE, Lab, Outcome, PartStatus,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::file::{FileError, fail};
 use crate::name::LabName;
 use crate::network::Subnet;
 use crate::process::Process;
@@ -19,15 +20,8 @@ const IDENTITY_DIGITS: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It could not be read, written or removed.
-    #[error("cannot {action} {}", path.display())]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why it failed.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// It is not what this version writes.
     #[error(
         "{} is not a state file of this version; when no lab runs there, \
@@ -110,13 +104,7 @@ impl State {
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => {
-                return Err(Error::File {
-                    action: "read",
-                    path: path.to_owned(),
-                    source,
-                });
-            }
+            Err(error) => return Err(fail("read", path)(error).into()),
         };
         serde_json::from_slice(&bytes)
             .map(Some)
@@ -140,24 +128,17 @@ impl State {
 /// # Errors
 /// When it cannot be written.
 pub(crate) fn write_whole(path: &Path, value: &impl Serialize) -> Result<(), Error> {
-    let fail = |action| {
-        move |source| Error::File {
-            action,
-            path: path.to_owned(),
-            source,
-        }
-    };
     let directory = path.parent().unwrap_or(path);
-    fs::create_dir_all(directory).map_err(fail("create the directory of"))?;
+    fs::create_dir_all(directory).map_err(fail("create the directory of", path))?;
     let mut text = serde_json::to_vec_pretty(value).map_err(|source| Error::Malformed {
         path: path.to_owned(),
         source,
     })?;
     text.push(b'\n');
-    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(fail("write"))?;
-    file.write_all(&text).map_err(fail("write"))?;
+    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(fail("write", path))?;
+    file.write_all(&text).map_err(fail("write", path))?;
     file.persist(path)
-        .map_err(|error| fail("replace")(error.error))?;
+        .map_err(|error| fail("replace", path)(error.error))?;
     Ok(())
 }
 

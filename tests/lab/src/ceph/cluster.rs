@@ -7,6 +7,7 @@ use std::process::Command;
 use super::{ADMINISTRATOR, Error, PLAIN_PORT, PORT};
 use crate::Lab;
 use crate::command::run;
+use crate::file::fail;
 use crate::guest::Guests;
 use crate::packages;
 use crate::process::Process;
@@ -118,14 +119,5 @@ impl<'a> Cluster<'a> {
         Ok(self.guests.spawn(program, program, |command| {
             command.arg("-c").arg(self.configuration()).args(arguments);
         })?)
-    }
-}
-
-fn fail(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::File {
-        action,
-        path,
-        source,
     }
 }

@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 
 use crate::command;
 use crate::directories;
+use crate::file::FileError;
 use crate::guest;
 use crate::https::{self, Answer, Client, Request};
 use crate::iam;
@@ -75,15 +76,8 @@ pub enum Error {
     #[error("cannot make Ceph's cluster")]
     Command(#[from] command::Error),
     /// A file could not be used.
-    #[error("cannot {action} {}", path.display())]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why it failed.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The lock between two that start it.
     #[error(transparent)]
     Lock(#[from] lock::Error),

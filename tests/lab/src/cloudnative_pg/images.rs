@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::{self, Seek as _};
 use std::path::Path;
 
-use super::{Error, fail};
+use super::Error;
 use crate::Lab;
+use crate::file::fail;
 use crate::image::{self, Image, Layer, write};
 use crate::tools::Operator;
 

@@ -4,7 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{Error, fail};
+use super::Error;
+use crate::file::fail;
 use crate::tools::Operator;
 
 /// The variable by which the operator knows the image that database pods begin with.

@@ -7,7 +7,7 @@ mod images;
 mod manifest;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::json;
@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::Lab;
 use crate::command::{self, run, run_with_input};
 use crate::directories::{self, Directories};
+use crate::file::{FileError, fail};
 use crate::image;
 use crate::lab::ImageError;
 use crate::lock::{self, Lock};
@@ -55,15 +56,8 @@ pub enum Error {
     #[error("cannot install CloudNativePG's operator")]
     Command(#[from] command::Error),
     /// A file could not be used.
-    #[error("cannot {action} {}", path.display())]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why it failed.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The manifest is not in the form that is known.
     #[error("{} holds no Deployment of the operator", .0.display())]
     Manifest(PathBuf),
@@ -130,13 +124,4 @@ fn kubectl(lab: &Lab) -> Command {
     let mut command = Command::new(lab.kubectl());
     command.arg("--kubeconfig").arg(lab.kubeconfig());
     command
-}
-
-fn fail(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::File {
-        action,
-        path,
-        source,
-    }
 }

@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::command::{self, bound, run};
 use crate::directories;
+use crate::file::{FileError, fail};
 use crate::lock::{self, Lock};
 use crate::packages;
 use crate::progress::{Event, Progress, step};
@@ -66,15 +67,8 @@ pub enum Error {
     #[error("cannot make the Python environment")]
     Command(#[from] command::Error),
     /// A file could not be used.
-    #[error("cannot {action} {}", path.display())]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why it failed.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The lock between two that install.
     #[error(transparent)]
     Lock(#[from] lock::Error),
@@ -173,7 +167,8 @@ pub(crate) fn provide(cache: &Path, progress: &mut dyn Progress) -> Result<Consu
         run(python(&own)
             .args(["-c", LINK_EXTENSIONS])
             .arg(extensions(&folder)))?;
-        fs::write(&whole, "").map_err(fail("write", &whole))
+        fs::write(&whole, "").map_err(fail("write", &whole))?;
+        Ok::<_, Error>(())
     })?;
     Ok(consumers)
 }
@@ -189,13 +184,4 @@ fn python(program: &str) -> std::process::Command {
     // What is compiled now is not compiled by each story.
     command.env_remove("PYTHONDONTWRITEBYTECODE");
     command
-}
-
-fn fail(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::File {
-        action,
-        path,
-        source,
-    }
 }

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
+use crate::file::{FileError, fail};
 use crate::https::{self, Answer, Client, Request};
 use crate::lock::{self, Lock};
 use jar::Jar;
@@ -46,15 +47,8 @@ pub enum Error {
     #[error(transparent)]
     Lock(#[from] lock::Error),
     /// A file could not be used.
-    #[error("cannot {action} {}", path.display())]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why it failed.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The password was refused.
     #[error("the password of {user} is refused: {text}")]
     Refused {
@@ -146,11 +140,9 @@ impl Browser {
         };
         let mut jar = Jar::read(self.jar.as_deref());
         let visit = self.walk(address, &mut jar);
-        jar.write().map_err(|source| Error::File {
-            action: "write",
-            path: self.jar.clone().unwrap_or_default(),
-            source,
-        })?;
+        let kept = jar.write();
+        let jar = self.jar.clone().unwrap_or_default();
+        kept.map_err(fail("write", &jar))?;
         visit
     }
 
@@ -234,16 +226,12 @@ impl Browser {
     /// Tells whoever counts that a person had to type.
     fn note_password(&self) -> Result<(), Error> {
         let Some(log) = &self.log else { return Ok(()) };
-        OpenOptions::new()
+        let noted = OpenOptions::new()
             .create(true)
             .append(true)
             .open(log)
-            .and_then(|mut log| writeln!(log, "typed the password of {}", self.person.user))
-            .map_err(|source| Error::File {
-                action: "write",
-                path: log.clone(),
-                source,
-            })
+            .and_then(|mut log| writeln!(log, "typed the password of {}", self.person.user));
+        Ok(noted.map_err(fail("write", log))?)
     }
 }
 

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::archive::{self, Image, Layer};
 use super::{IMAGE, debian, sources};
 use crate::command::{self, bound, run, run_with_input};
+use crate::file::{FileError, fail};
 use crate::lock::{self, Lock};
 use crate::progress::{Event, Progress, step};
 
@@ -53,15 +54,8 @@ const KEY_DIGITS: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file could not be used.
-    #[error("cannot {action} {}", path.display())]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why it failed.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The host's distribution has no name or no sources.
     #[error("no apt source of this machine is of its own distribution ({0})")]
     NoSources(String),
@@ -205,7 +199,8 @@ impl Root {
             )
             .map_err(fail("write", &unfinished))?;
             fs::rename(&unfinished, &archive).map_err(fail("rename", &unfinished))?;
-            clear(&scratch)
+            clear(&scratch)?;
+            Ok::<_, Error>(())
         })?;
         Ok(archive)
     }
@@ -276,7 +271,7 @@ fn host_sources(codename: &str) -> Result<Vec<String>, Error> {
             .map(|entry| entry.path())
             .collect(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(fail("read", folder)(error)),
+        Err(error) => return Err(fail("read", folder)(error).into()),
     };
     paths.sort();
     for path in paths {
@@ -298,7 +293,7 @@ fn key(parts: &[&str]) -> String {
     data_encoding::HEXLOWER.encode(&hash.finalize())[..KEY_DIGITS].to_owned()
 }
 
-fn clear(folder: &Path) -> Result<(), Error> {
+fn clear(folder: &Path) -> Result<(), FileError> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(fail("remove", folder)(error))
@@ -307,15 +302,6 @@ fn clear(folder: &Path) -> Result<(), Error> {
     }
 }
 
-fn read(path: &Path) -> Result<String, Error> {
+fn read(path: &Path) -> Result<String, FileError> {
     fs::read_to_string(path).map_err(fail("read", path))
-}
-
-fn fail(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::File {
-        action,
-        path,
-        source,
-    }
 }

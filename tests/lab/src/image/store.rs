@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::IMAGE;
 use crate::command::{self, bound, run};
+use crate::file::{FileError, fail};
 use crate::lock::{self, Lock};
 use crate::mounts;
 use crate::progress::{Event, Progress, step};
@@ -40,15 +41,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file could not be used.
-    #[error("cannot {action} {}", path.display())]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why it failed.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// containerd or ctr failed.
     #[error("cannot import the lab's image")]
     Command(#[from] command::Error),
@@ -85,7 +79,8 @@ pub(crate) fn build(archive: &Path, progress: &mut dyn Progress) -> Result<PathB
         let imported = scratch.join("root");
         import(archive, &scratch, &imported)?;
         fs::rename(&imported, &root).map_err(fail("rename", &imported))?;
-        clear(&scratch)
+        clear(&scratch)?;
+        Ok::<_, Error>(())
     })?;
     Ok(root)
 }
@@ -176,28 +171,19 @@ pub(crate) fn show_layers(store: &Path, root: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn entries(folder: &Path) -> Result<Vec<std::ffi::OsString>, Error> {
+fn entries(folder: &Path) -> Result<Vec<std::ffi::OsString>, FileError> {
     fs::read_dir(folder)
         .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect())
         .map_err(fail("read", folder))
 }
 
-fn make(folder: &Path) -> Result<(), Error> {
+fn make(folder: &Path) -> Result<(), FileError> {
     fs::create_dir_all(folder).map_err(fail("create", folder))
 }
 
-fn clear(folder: &Path) -> Result<(), Error> {
+fn clear(folder: &Path) -> Result<(), FileError> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fail("remove", folder)(error)),
         _ => Ok(()),
-    }
-}
-
-fn fail(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::File {
-        action,
-        path,
-        source,
     }
 }

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{ADMINISTRATOR, Error, TRUSTED};
 use crate::command::{bound, run};
+use crate::file::fail;
 use crate::lock::Lock;
 use crate::packages;
 use crate::progress::{Event, Progress, step};
@@ -70,11 +71,8 @@ impl Distribution {
             },
         )?;
         let realms = TRUSTED.map(|realm| {
-            let representation = realm.representation().map_err(|error| Error::File {
-                action: "read the manifest of",
-                path: PathBuf::from(realm.name),
-                source: error.into(),
-            });
+            let failed = fail("read the manifest of", Path::new(realm.name));
+            let representation = realm.representation().map_err(|error| failed(error.into()));
             representation.map(|representation| (realm.name, representation.to_string()))
         });
         let realms = realms.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -105,7 +103,7 @@ impl Distribution {
         let file = "keycloakdb.mv.db";
         let from = self.database.join("data/h2").join(file);
         fs::copy(&from, copy.join(file)).map_err(fail("copy", &from))?;
-        fs::rename(&copy, &data).map_err(fail("rename", &copy))
+        Ok(fs::rename(&copy, &data).map_err(fail("rename", &copy))?)
     }
 
     /// Its script for a server that lives in `home`, inside the network and pid namespaces of process
@@ -180,7 +178,7 @@ fn fetch(folder: &Path) -> Result<(), Error> {
         .arg(&archive)
         .arg("--directory")
         .arg(folder))?;
-    fs::remove_file(&archive).map_err(fail("remove", &archive))
+    Ok(fs::remove_file(&archive).map_err(fail("remove", &archive))?)
 }
 
 fn import(server: &Path, home: &Path, realms: &[(&str, String)]) -> Result<(), Error> {
@@ -205,7 +203,7 @@ fn furnish(server: &Path, home: &Path) -> Result<(), Error> {
     let library = home.join("lib");
     match std::os::unix::fs::symlink(server.join("lib"), &library) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(fail("create", &library)(error))
+            Err(fail("create", &library)(error).into())
         }
         _ => Ok(()),
     }
@@ -234,13 +232,4 @@ fn key<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
         hash.update(part);
     }
     data_encoding::HEXLOWER.encode(&hash.finalize())[..KEY_DIGITS].to_owned()
-}
-
-fn fail(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::File {
-        action,
-        path,
-        source,
-    }
 }

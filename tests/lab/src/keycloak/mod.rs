@@ -34,6 +34,7 @@ use serde_json::Value;
 
 use crate::command;
 use crate::directories;
+use crate::file::FileError;
 use crate::https::{self, Client, Request};
 use crate::lock;
 use crate::packages;
@@ -85,15 +86,8 @@ pub enum Error {
         found: String,
     },
     /// A file could not be used.
-    #[error("cannot {action} {}", path.display())]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why it failed.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Its certificate.
     #[error(transparent)]
     Pki(#[from] pki::Error),

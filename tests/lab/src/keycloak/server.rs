@@ -13,6 +13,7 @@ use super::distribution::Distribution;
 use super::{Error, Keycloak, PORT, Realm, TRUSTED, origin, password_form};
 use crate::Lab;
 use crate::directories::Directories;
+use crate::file::fail;
 use crate::https::{self, Client, Request};
 use crate::lock::Lock;
 use crate::process::Process;
@@ -106,16 +107,12 @@ fn spawn(lab: &Lab, keycloak: &Keycloak, distribution: &Distribution) -> Result<
     let layout = lab.layout();
     let home = layout.data(NAME);
     distribution.settle(&home)?;
-    let failed = |source| Error::File {
-        action: "write",
-        path: keycloak.log.clone(),
-        source,
-    };
     let log = OpenOptions::new()
         .create(true)
         .append(true)
         .open(&keycloak.log)
-        .map_err(failed)?;
+        .map_err(fail("write", &keycloak.log))?;
+    let copy = log.try_clone().map_err(fail("write", &keycloak.log))?;
     let child = distribution
         .script_in(lab.init_pid(), &home)
         .args(["start", "--optimized"])
@@ -133,14 +130,10 @@ fn spawn(lab: &Lab, keycloak: &Keycloak, distribution: &Distribution) -> Result<
             &layout.pki("keycloak.key"),
         ))
         .stdin(Stdio::null())
-        .stdout(log.try_clone().map_err(failed)?)
+        .stdout(copy)
         .stderr(log)
         .spawn()
-        .map_err(|source| Error::File {
-            action: "start",
-            path: home,
-            source,
-        })?;
+        .map_err(fail("start", &home))?;
     let pid = i32::try_from(child.id()).unwrap_or_default();
     Process::running(pid)?.ok_or_else(|| keycloak.not_ready("ended at once"))
 }

@@ -8,6 +8,7 @@ use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::command::last_lines;
 use crate::control_plane;
+use crate::file::{FileError, fail};
 use crate::image;
 use crate::init::{GO, Message};
 use crate::layout::Layout;
@@ -46,15 +47,8 @@ pub enum Error {
     #[error(transparent)]
     Image(#[from] image::StoreError),
     /// A file could not be used.
-    #[error("cannot {action} {}", path.display())]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why it failed.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A step inside the lab failed.
     #[error("{step}: {reason}{}", excerpt(log.as_deref()))]
     Part {
@@ -217,15 +211,6 @@ fn cut(line: &str) -> String {
         return line.to_owned();
     }
     line.chars().take(LOG_WIDTH).chain(['…']).collect()
-}
-
-fn fail(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::File {
-        action,
-        path,
-        source,
-    }
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@
 
 use std::env;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Lab;
 use crate::control_plane::NETWORK_POLICY_ENGINE;
+use crate::file::{FileError, fail};
 use crate::process::{self, Process};
 
 /// How long the lab's first process may take to start the engine again; it waits a second.
@@ -21,15 +21,8 @@ const AGAIN_WITHIN: Duration = Duration::from_secs(20);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The program could not be compared or copied.
-    #[error("cannot {action} {}", path.display())]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why it failed.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The old engine could not be ended.
     #[error(transparent)]
     Process(#[from] process::Error),
@@ -75,15 +68,6 @@ impl Lab {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(fail("read", path))
-}
-
-fn fail(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::File {
-        action,
-        path,
-        source,
-    }
 }

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::programs::{Client, MODULES, Module, Programs, provided};
 use super::stamp::required_version;
 use crate::command::{self, bound, run};
+use crate::file::{FileError, fail};
 use crate::lock::{self, Lock};
 use crate::progress::{Event, Progress, step};
 
@@ -36,15 +37,8 @@ pub enum Error {
     #[error("cannot ask go for its version")]
     Version(#[source] command::Error),
     /// A file of the module or the cache could not be used.
-    #[error("cannot {action} {}", path.display())]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why it failed.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// go.mod does not require what the module is there for.
     #[error("{} does not require {module} vMAJOR.MINOR.PATCH", path.display())]
     NoVersion {
@@ -172,11 +166,7 @@ pub(super) fn build_module(
             module.name
         )));
     })?;
-    fs::create_dir_all(&folder).map_err(|source| Error::File {
-        action: "create",
-        path: folder.clone(),
-        source,
-    })?;
+    fs::create_dir_all(&folder).map_err(fail("create", &folder))?;
     let programs = missing();
     if !programs.is_empty() {
         progress.report(Event::Note(format!(
@@ -198,11 +188,8 @@ pub(super) fn build_module(
                 .env("CGO_ENABLED", "0"))
             .map_err(|source| Error::Build { program, source })?;
             let path = folder.join(program);
-            fs::rename(&unfinished, &path).map_err(|source| Error::File {
-                action: "rename",
-                path: unfinished,
-                source,
-            })
+            fs::rename(&unfinished, &path).map_err(fail("rename", &unfinished))?;
+            Ok::<_, Error>(())
         })?;
     }
     Ok(folder)
@@ -250,11 +237,7 @@ fn key(go_mod: &[u8], go_sum: &[u8], flags: &[String], go: &Go) -> String {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|source| Error::File {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    })
+    Ok(fs::read(path).map_err(fail("read", path))?)
 }
 
 #[cfg(test)]

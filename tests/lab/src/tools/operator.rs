@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::go::{Error, Go, TOOLS, build_module, version};
 use super::programs::CLOUDNATIVE_PG;
 use crate::command::{bound, run};
+use crate::file::fail;
 use crate::progress::Progress;
 
 /// The operator, as the cache holds it.
@@ -54,11 +55,7 @@ pub(crate) fn build(cache: &Path, go: &Go, progress: &mut dyn Progress) -> Resul
         let unfinished = to.with_extension(format!("unfinished-{}", std::process::id()));
         fs::write(&unfinished, text)
             .and_then(|()| fs::rename(&unfinished, to))
-            .map_err(|source| Error::File {
-                action: "write",
-                path: to.clone(),
-                source,
-            })?;
+            .map_err(fail("write", to))?;
     }
     Ok(operator)
 }

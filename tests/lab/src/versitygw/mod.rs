@@ -22,6 +22,7 @@ use serde_json::Value;
 
 use crate::command;
 use crate::directories;
+use crate::file::FileError;
 use crate::guest;
 use crate::https::{self, Answer, Client, Request};
 use crate::iam;
@@ -62,15 +63,8 @@ pub enum Error {
     #[error("cannot show Keycloak to VersityGW")]
     Command(#[from] command::Error),
     /// A file could not be used.
-    #[error("cannot {action} {}", path.display())]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why it failed.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The lock between two that start it.
     #[error(transparent)]
     Lock(#[from] lock::Error),

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{ACCOUNT, ADMINISTRATOR, Error, PORT, REALM, STS_PORT, VersityGw};
 use crate::Lab;
 use crate::command::{bound, run, run_with_input};
+use crate::file::fail;
 use crate::guest::{Guests, Record};
 use crate::https::{Client, Request};
 use crate::iam;
@@ -197,13 +198,4 @@ fn ask_iam(gateway: &VersityGw, action: &str, fields: &[(&str, &str)]) -> Result
         status: answer.status(),
         said: answer.text(),
     })
-}
-
-fn fail(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::File {
-        action,
-        path,
-        source,
-    }
 }
