@@ -1,7 +1,7 @@
 //! The end of a session, here and at the provider.
 
 use datalab_core::{
-    oidc::{Error, Identity, LoggedOut},
+    oidc::{Error, Identity, LoggedOut, Record},
     report::{Failure, Kind, Outcome, whole_seconds},
 };
 use jiff::Timestamp;
@@ -12,9 +12,10 @@ use crate::{choice::Choice, desk::Desk};
 /// What ends.
 #[derive(Clone, Debug)]
 pub(crate) enum Extent {
-    /// One session of ours.
+    /// One session of ours, with those that services with a client of their own have from the same
+    /// login.
     One(Choice),
-    /// One session of ours, and the user's whole login at the provider.
+    /// The user's whole login at the provider, with all sessions of ours that are of it.
     Everywhere(Choice),
     /// All sessions of ours.
     All,
@@ -33,6 +34,7 @@ pub(crate) struct LogoutList {
 struct Ended {
     account: String,
     issuer: String,
+    client_id: String,
     /// Whether the provider has ended its part.
     revoked: bool,
     /// Why not, in a line.
@@ -51,6 +53,7 @@ impl Ended {
         Self {
             account: record.username,
             issuer: record.identity.issuer,
+            client_id: record.identity.client_id,
             revoked: provider.is_ok(),
             reason: provider.err().map(|error| error.to_string()),
             sso,
@@ -59,8 +62,12 @@ impl Ended {
         }
     }
 
-    fn text(&self) -> String {
+    /// `names_client`: there are others, so that it has to be said which one it is.
+    fn text(&self, names_client: bool) -> String {
         let mut text = format!("logged out {} at {}", self.account, self.issuer);
+        if names_client {
+            text.push_str(&format!(", client {}", self.client_id));
+        }
         match (&self.reason, self.sso) {
             (None, false) => {}
             (None, true) => text
@@ -95,7 +102,8 @@ impl Outcome for LogoutList {
     const KIND: &'static str = "LogoutList";
 
     fn text(&self, _wide: bool) -> String {
-        let ended = self.items.iter().map(Ended::text);
+        let several = self.items.len() > 1;
+        let ended = self.items.iter().map(|ended| ended.text(several));
         let unended = self
             .unended
             .iter()
@@ -117,28 +125,72 @@ impl Outcome for LogoutList {
 
 /// Ends sessions, as many as can be. What is kept here goes in any case.
 pub(crate) async fn logout(extent: &Extent, desk: &Desk<'_>) -> Result<LogoutList, Failure> {
+    let (records, unreadable) = desk.sessions.all()?;
     let mut unended = Vec::new();
-    let (identities, sso) = match extent {
-        Extent::One(choice) => (vec![choice.identity.clone()], false),
-        Extent::Everywhere(choice) => (vec![choice.identity.clone()], true),
+    let (chosen, others, sso) = match extent {
+        Extent::One(choice) => (
+            Some(&choice.identity),
+            of_services(choice, &records, desk),
+            false,
+        ),
+        Extent::Everywhere(choice) => (Some(&choice.identity), of_login(choice, &records), true),
         Extent::All => {
-            let (records, unreadable) = desk.sessions.all()?;
             unended.extend(unreadable.iter().map(ToString::to_string));
-            let identities = records.into_iter().map(|record| record.identity);
-            (identities.collect::<Vec<Identity>>(), false)
+            (None, records.iter().collect(), false)
         }
     };
+    // The one that was chosen comes last: after an interruption, the same command finds them all.
     let mut items = Vec::new();
-    for identity in identities {
-        match end(&identity, sso, desk).await {
+    for record in others {
+        let identity = &record.identity;
+        match end(identity, false, desk).await {
             Ok(ended) => items.extend(ended),
-            Err(error) if matches!(extent, Extent::All) => {
-                unended.push(format!("{identity}: {error}"));
-            }
-            Err(error) => return Err(error.into()),
+            Err(error) => unended.push(format!("{identity}: {error}")),
+        }
+    }
+    if let Some(identity) = chosen {
+        match end(identity, sso, desk).await {
+            Ok(ended) => drop(items.splice(0..0, ended)),
+            Err(error) if items.is_empty() => return Err(error.into()),
+            Err(error) => unended.push(format!("{identity}: {error}")),
         }
     }
     Ok(LogoutList { items, unended })
+}
+
+/// The sessions that services with a client of their own have from the same login. Without them, a
+/// user who has logged out would be logged in to the object storage.
+fn of_services<'r>(choice: &Choice, records: &'r [Record], desk: &Desk<'_>) -> Vec<&'r Record> {
+    let Identity {
+        issuer, client_id, ..
+    } = &choice.identity;
+    let known = desk.known.find(issuer, client_id);
+    let services = known.into_iter().flat_map(|known| &known.audiences);
+    let clients: Vec<_> = services
+        .filter_map(|service| service.client_id.as_ref())
+        .collect();
+    let is_of_service = |record: &&Record| clients.contains(&&record.identity.client_id);
+    of_login(choice, records)
+        .into_iter()
+        .filter(is_of_service)
+        .collect()
+}
+
+/// All other sessions of the same person at the same issuer.
+fn of_login<'r>(choice: &Choice, records: &'r [Record]) -> Vec<&'r Record> {
+    let chosen = records
+        .iter()
+        .find(|record| record.identity == choice.identity);
+    let is_same_person = |record: &Record| match chosen {
+        Some(chosen) => record.subject == chosen.subject,
+        None => record.identity.account == choice.identity.account,
+    };
+    let others = records.iter().filter(|record| {
+        record.identity != choice.identity
+            && record.identity.issuer == choice.identity.issuer
+            && is_same_person(record)
+    });
+    others.collect()
 }
 
 async fn end(identity: &Identity, sso: bool, desk: &Desk<'_>) -> Result<Option<Ended>, Error> {

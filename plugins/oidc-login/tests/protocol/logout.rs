@@ -1,8 +1,60 @@
 //! The end of a session, here and at the provider.
 
-use datalab_lab::identity_provider::{Endpoint, Fault, Reply, What};
+use datalab_lab::identity_provider::{Endpoint, Fault, Reply, User, What, default_client};
+use serde_json::json;
 
-use crate::desk::Desk;
+use crate::desk::{CLIENT, Desk, SERVER};
+
+/// A desk whose login serves S3 by a client of its own, and where another tool has a client too.
+fn with_services() -> Desk {
+    let desk = Desk::with(|settings| {
+        for client in ["minio", "other"] {
+            settings.clients.insert(client.to_owned(), default_client());
+        }
+    });
+    let document = json!({
+        "apiVersion": "datalab/v1",
+        "kind": "KnownIssuers",
+        "issuers": [{
+            "issuer": desk.provider.issuer(),
+            "clientId": CLIENT,
+            "servers": [SERVER],
+            "certificateAuthority": desk.provider.authority(),
+            "audiences": [{"name": "s3", "clientId": "minio"}],
+        }],
+    });
+    let path = desk.path("config/kubectl-datalab/issuers.json");
+    desk.write_private(&path, document.to_string().as_bytes());
+    desk.log_in();
+    let token = desk.verb("token").words(["--audience", "s3"]).run();
+    assert_eq!(token.code, 0, "{token}");
+    log_in_to_other(&desk, &[]);
+    assert_eq!(desk.provider.live_refresh_tokens().len(), 3);
+    desk
+}
+
+#[track_caller]
+fn log_in_to_other(desk: &Desk, account: &[&str]) {
+    let authority = desk.provider.authority();
+    let issuer = desk.provider.issuer();
+    let words = ["login", "--issuer", &issuer, "--client-id", "other"];
+    let login = desk
+        .tool(words)
+        .words(["--issuer-ca", authority.to_str().unwrap()]);
+    let login = login.words(account.iter().copied()).run();
+    assert_eq!(login.code, 0, "{login}");
+}
+
+/// Whom there are sessions of: client and account.
+fn sessions(desk: &Desk) -> Vec<(String, String)> {
+    let list = desk.tool(["list", "--output=json"]).run();
+    let list: serde_json::Value = serde_json::from_str(&list.stdout).unwrap();
+    let text = |item: &serde_json::Value, name: &str| item[name].as_str().unwrap().to_owned();
+    let items = list["items"].as_array().unwrap().iter();
+    items
+        .map(|item| (text(item, "clientId"), text(item, "account")))
+        .collect()
+}
 
 /// Neither a session nor a ready answer is left.
 #[track_caller]
@@ -46,11 +98,42 @@ fn a_logout_everywhere_ends_the_login_itself() {
 }
 
 #[test]
+fn a_logout_ends_what_services_with_a_client_of_their_own_have_of_the_login() {
+    let desk = with_services();
+    let output = desk.verb("logout").run();
+    assert_eq!(output.code, 0, "{output}");
+    desk.keep("logout-of-services", &output);
+    assert_eq!(desk.provider.live_refresh_tokens().len(), 1);
+    // The counterpart: what was logged in to by itself goes on.
+    assert_eq!(sessions(&desk), [("other".to_owned(), "alice".to_owned())]);
+
+    // A service that is left over, its login having ended by itself, ends too.
+    let token = desk.verb("token").words(["--audience", "s3"]).run();
+    assert_eq!(token.code, 0, "{token}");
+    assert_eq!(sessions(&desk).len(), 2);
+    let output = desk.verb("logout").run();
+    assert!(output.stdout.starts_with("logged out alice"), "{output}");
+    assert_eq!(sessions(&desk).len(), 1);
+}
+
+#[test]
+fn a_logout_everywhere_leaves_no_session_of_that_person_and_those_of_others() {
+    let desk = with_services();
+    desk.provider
+        .set(|settings| settings.user = User::new("bob", &[]));
+    log_in_to_other(&desk, &["--account", "bob"]);
+    let output = desk.verb("logout").words(["--sso"]).run();
+    assert_eq!(output.code, 0, "{output}");
+    assert_eq!(sessions(&desk), [("other".to_owned(), "bob".to_owned())]);
+    assert_eq!(desk.provider.live_refresh_tokens().len(), 1);
+}
+
+#[test]
 fn a_logout_of_all_accounts_ends_each() {
     let desk = Desk::new();
     desk.get_token().words(["--account", "alice"]).run().token();
     desk.provider
-        .set(|settings| settings.user = datalab_lab::identity_provider::User::new("bob", &[]));
+        .set(|settings| settings.user = User::new("bob", &[]));
     desk.get_token().words(["--account", "bob"]).run().token();
     let output = desk.tool(["logout", "--all"]).run();
     assert_eq!(output.code, 0, "{output}");

@@ -95,12 +95,27 @@ fn a_logout_is_of_one_program_or_of_all() {
         .ok();
     laptop.kubectl(&["get", "pods"]).ok();
     laptop.tool(&["token", "--audience", "vault"]).ok();
+    let (issuer, authority) = (
+        laptop.issuer(),
+        scene.keycloak.certificate_authority().to_string_lossy(),
+    );
+    let other = ["login", "--issuer", &issuer, "--issuer-ca", &authority];
+    laptop
+        .tool(&[&other[..], &["--client-id", "onyxia-minio"]].concat())
+        .ok();
 
-    // Somebody else's session goes on, and so does the browser's: the next login takes no password.
+    // A service of this login ends with it. Another program's session goes on, and so does the
+    // browser's: the next login takes no password.
     laptop.tool(&["logout"]).ok();
+    let left = laptop.tool(&["list"]).ok();
+    assert!(left.contains("onyxia-minio"), "{left}");
+    assert!(
+        !left.contains("vault") && !left.contains("kubernetes"),
+        "{left}"
+    );
     assert_eq!(scene.admin.sessions(&alice).len(), 1);
     laptop.kubectl(&["get", "pods"]).ok();
-    assert_eq!((laptop.typed(), scene.admin.count("LOGIN", &alice)), (1, 3));
+    assert_eq!((laptop.typed(), scene.admin.count("LOGIN", &alice)), (1, 4));
 
     // Now it is not, and neither is any other program.
     let out = laptop.tool(&["logout", "--sso"]);
@@ -108,7 +123,7 @@ fn a_logout_is_of_one_program_or_of_all() {
     out.ok();
     assert_eq!(scene.admin.sessions(&alice), []);
     laptop.kubectl(&["get", "pods"]).ok();
-    assert_eq!((laptop.typed(), scene.admin.count("LOGIN", &alice)), (2, 4));
+    assert_eq!((laptop.typed(), scene.admin.count("LOGIN", &alice)), (2, 5));
 
     // Nothing is left at this machine, and there is nothing to end twice.
     laptop.tool(&["logout", "--all"]).ok();
