@@ -5,7 +5,7 @@ use reqwest::{Certificate, Proxy, Url, redirect::Policy, tls::Version};
 use rustls::CertificateError;
 
 use super::{Answer, Error, Request, patience::ANSWER_LIMIT};
-use crate::world::{Clock, Endpoint, World, read_file};
+use crate::world::{Clock, Endpoint, Environment, World, read_file};
 
 /// The longest answer that is read: the largest honest ones, sets of keys and a platform's public
 /// configuration, have some tens of kB.
@@ -39,6 +39,9 @@ pub struct Client {
     client: reqwest::Client,
     clock: Clock,
     plain_http: bool,
+    /// As the options have it.
+    proxy: Option<String>,
+    environment: Environment,
 }
 
 impl Client {
@@ -87,7 +90,21 @@ impl Client {
             client: builder.build().map_err(setup)?,
             clock: world.clock(),
             plain_http: options.plain_http,
+            proxy: options.proxy.clone(),
+            environment: world.environment().clone(),
         })
+    }
+
+    /// Host and port of a server, as errors name it: with the proxy that stands before it, since
+    /// whoever reads that it is not reached looks at the server first.
+    fn named(&self, url: &str, host: &str) -> String {
+        let of_environment = || self.environment.proxy_for(&Endpoint::of(url).ok()?);
+        let proxy = self.proxy.clone().or_else(of_environment);
+        // A proxy's URL may hold a password.
+        match proxy.and_then(|proxy| Endpoint::of(&proxy).ok()) {
+            Some(proxy) => format!("{host} (through the proxy {})", address(&proxy)),
+            None => host.to_owned(),
+        }
     }
 
     /// Sends a request once and reads the whole answer, whatever its status.
@@ -105,7 +122,7 @@ impl Client {
     ) -> Result<Answer, Error> {
         let url = request.uri().to_string();
         let host = check(&url, self.plain_http)?;
-        let failed = |error: reqwest::Error| classify(error, &host, limit);
+        let failed = |error: reqwest::Error| classify(error, self.named(&url, &host), limit);
         let mut request = reqwest::Request::try_from(request).map_err(failed)?;
         *request.timeout_mut() = Some(limit);
         let mut response = self.client.execute(request).await.map_err(failed)?;
@@ -150,14 +167,17 @@ fn check(url: &str, plain_http: bool) -> Result<String, Error> {
             url: url.to_owned(),
             reason,
         })?;
-    Ok(match endpoint.host.contains(':') {
-        true => format!("[{}]:{}", endpoint.host, endpoint.port),
-        false => format!("{}:{}", endpoint.host, endpoint.port),
-    })
+    Ok(address(&endpoint))
 }
 
-fn classify(error: reqwest::Error, host: &str, limit: Duration) -> Error {
-    let host = host.to_owned();
+fn address(endpoint: &Endpoint) -> String {
+    match endpoint.host.contains(':') {
+        true => format!("[{}]:{}", endpoint.host, endpoint.port),
+        false => format!("{}:{}", endpoint.host, endpoint.port),
+    }
+}
+
+fn classify(error: reqwest::Error, host: String, limit: Duration) -> Error {
     // The text of an error repeats the whole URL, which is known already.
     let error = error.without_url();
     if let Some(reason) = certificate(&error) {

@@ -49,6 +49,19 @@ fn said(wanted: Option<&str>, known: &[String]) -> String {
     }
 }
 
+impl Error {
+    /// What a user is told; `flag` is what the tool calls its file of certificate authorities, dashes
+    /// included.
+    pub fn failure(self, flag: &str) -> Failure {
+        let is_untrusted = matches!(&self, Self::Http(http::Error::Certificate { .. }));
+        let failure = Failure::from(self);
+        match is_untrusted {
+            true => failure.next(format!("the same command with {flag} FILE")),
+            false => failure,
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let status = match &error {

@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::EntryKind;
 use crate::{
     kubeconfig::Error,
-    report::{Failure, Kind},
+    report::{Failure, Kind, quoted_if_needed},
     world::{LockFileError, WriteError},
 };
 
@@ -20,7 +20,10 @@ pub enum EditError {
     #[error("there is nowhere to write a kubeconfig: neither KUBECONFIG nor HOME is set")]
     Nowhere,
     /// Another program holds a file's lock.
-    #[error("the kubeconfig is locked")]
+    #[error("{}", match .0 {
+        LockFileError::Held { .. } => "the kubeconfig is locked",
+        _ => "the kubeconfig cannot be written",
+    })]
     Locked(#[from] LockFileError),
     /// An entry is no longer what was agreed to be replaced.
     #[error("{kind} {name:?} in {} was changed in the meantime", file.display())]
@@ -70,8 +73,13 @@ impl From<EditError> for Failure {
             EditError::Locked(LockFileError::Held { path, .. }) => of(Kind::Conflict)
                 .detail("kubectl and other tools make this file while they write, and remove it; one that was killed leaves it behind")
                 .state(UNTOUCHED)
-                .next(format!("rm {}   (when no other program writes the kubeconfig)", path.display())),
-            EditError::Locked(_) => of(Kind::Failed).state(UNTOUCHED),
+                .next(format!(
+                    "rm {}   (when no other program writes the kubeconfig)",
+                    quoted_if_needed(&path.to_string_lossy())
+                )),
+            EditError::Locked(_) => of(Kind::Failed)
+                .state(UNTOUCHED)
+                .next("the same command with --kubeconfig FILE"),
             EditError::Changed { .. } => of(Kind::Conflict).state(UNTOUCHED).next(again),
             EditError::Unspeakable { .. } => of(Kind::Failed)
                 .state(UNTOUCHED)

@@ -54,7 +54,9 @@ pub(super) struct SetupArgs {
     #[arg(
         long,
         value_enum,
+        num_args = 0..=1,
         default_value = "none",
+        default_missing_value = "client",
         value_name = "none|client",
         hide_possible_values = true,
         hide_default_value = true

@@ -56,7 +56,9 @@ pub(super) async fn gather(
         authority_files: choice.authorities.clone(),
         ..Options::default()
     };
-    let platform = Platform::fetch(&Client::new(&options, desk.world)?, address).await?;
+    let platform = Platform::fetch(&Client::new(&options, desk.world)?, address)
+        .await
+        .map_err(|error| error.failure("--issuer-ca"))?;
     let region = platform
         .region(request.region.as_deref())
         .map_err(|error| error.failure("--region"))?;

@@ -64,7 +64,7 @@ impl Facts {
         let client = Client::new(&options, world)?;
         let platform = Platform::fetch(&client, address)
             .await
-            .map_err(|error| Failure::from(error).state(UNTOUCHED))?;
+            .map_err(|error| error.failure("--issuer-ca").state(UNTOUCHED))?;
         let region = platform
             .region(request.source.region.as_deref())
             .map_err(|error| error.failure("--region").state(UNTOUCHED))?;

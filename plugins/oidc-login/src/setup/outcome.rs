@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use datalab_core::{
     kubeconfig::{EntryKind, Plan},
     oidc::Audience,
-    report::{Outcome, printable},
+    report::{Outcome, printable, quoted_if_needed},
 };
 use serde::Serialize;
 
@@ -27,6 +27,9 @@ pub(crate) struct SetUp {
     known_issuers: PathBuf,
     newly_known: bool,
     dry_run: bool,
+    /// The one file that was asked for.
+    #[serde(skip)]
+    kubeconfig: Option<PathBuf>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
@@ -58,6 +61,8 @@ pub(super) struct Written<'a> {
     pub(super) newly_known: bool,
     pub(super) warnings: Vec<String>,
     pub(super) is_dry: bool,
+    /// The one file that was asked for.
+    pub(super) kubeconfig: Option<PathBuf>,
 }
 
 impl SetUp {
@@ -70,6 +75,7 @@ impl SetUp {
             newly_known,
             warnings,
             is_dry,
+            kubeconfig,
         } = written;
         Self {
             issuer: target.issuer,
@@ -83,8 +89,25 @@ impl SetUp {
             known_issuers,
             newly_known,
             dry_run: is_dry,
+            kubeconfig,
             warnings,
         }
+    }
+
+    /// The command that uses what was written, to be pasted into a shell.
+    fn next(&self) -> String {
+        if self.dry_run {
+            return "the same command without --dry-run".to_owned();
+        }
+        let mut command = "kubectl get pods".to_owned();
+        if let Some(file) = &self.kubeconfig {
+            let file = quoted_if_needed(&file.to_string_lossy());
+            command.push_str(&format!(" --kubeconfig {file}"));
+        }
+        if !self.current {
+            command.push_str(&format!(" --context {}", quoted_if_needed(&self.context)));
+        }
+        command
     }
 
     /// What is odd, for standard error.
@@ -135,11 +158,7 @@ impl Outcome for SetUp {
                 (None, None) => format!("  {name}"),
             });
         }
-        let context = match self.current {
-            true => String::new(),
-            false => format!(" --context {}", self.context),
-        };
-        lines.push(format!("next: kubectl get pods{context}"));
+        lines.push(format!("next: {}", self.next()));
         lines
             .iter()
             .map(|line| printable(line).into_owned())

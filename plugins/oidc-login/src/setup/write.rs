@@ -62,6 +62,7 @@ pub(super) async fn write(
         newly_known: known != wanted,
         warnings,
         is_dry: request.is_dry,
+        kubeconfig: request.kubeconfig.clone(),
     };
     Ok(SetUp::new(target, written))
 }

@@ -187,3 +187,29 @@ fn an_issuer_over_http_is_never_asked() {
     assert_eq!(stage.provider.requests().len(), 0);
     stage.is_untouched();
 }
+
+#[test]
+fn a_platform_whose_certificate_nobody_vouches_for_names_the_flag() {
+    let stage = Stage::new();
+    stage.usual_platform();
+    let run = stage.setup(&["--onyxia", &stage.origin()]);
+    assert_eq!(run.code, 5);
+    stage.keep("platform-untrusted", &run);
+    stage.is_untouched();
+}
+
+#[test]
+fn a_proxy_that_is_in_the_way_is_named_without_its_password() {
+    let stage = Stage::new();
+    let words = ["setup", "--onyxia", "https://datalab.invalid"];
+    let proxy = [("HTTPS_PROXY", "http://me:proxy-password@127.0.0.1:1")];
+    let run = stage.run_with(&words, &proxy);
+    assert_eq!(run.code, 5);
+    let said = "datalab.invalid:443 (through the proxy 127.0.0.1:1) cannot be reached";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    assert!(!run.stderr.contains("proxy-password"), "{}", run.stderr);
+    // The counterpart: where it is not in the way, it is not.
+    let run = stage.run_with(&words, &[proxy[0], ("NO_PROXY", "datalab.invalid")]);
+    assert_eq!(run.code, 5);
+    assert!(!run.stderr.contains("proxy"), "{}", run.stderr);
+}

@@ -150,10 +150,16 @@ impl Stage {
     }
 
     pub(crate) fn run(&self, words: &[&str]) -> Run {
+        self.run_with(words, &[])
+    }
+
+    /// The same, with these variables.
+    pub(crate) fn run_with(&self, words: &[&str], variables: &[(&str, &str)]) -> Run {
         let output = Command::new(self.program())
             .args(words)
             .env_clear()
             .env("HOME", self.home.path())
+            .envs(variables.iter().copied())
             .output()
             .unwrap();
         Run {

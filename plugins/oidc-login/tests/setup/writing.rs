@@ -220,3 +220,61 @@ fn a_program_in_the_kubeconfigs_folder_is_warned_of() {
         "{text}"
     );
 }
+
+/// The command that setup ends with, run by a shell.
+#[track_caller]
+fn next(run: &crate::stage::Run) -> Vec<String> {
+    let line = run.stdout.lines().last().unwrap();
+    let command = line.strip_prefix("next: ").unwrap();
+    let script = format!("printf '%s\\n' {command}");
+    let words = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let words = String::from_utf8(words.stdout).unwrap();
+    words.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_next_command_can_be_pasted() {
+    let stage = Stage::new();
+    stage.write_kubeconfig(OTHERS);
+    let run = stage.named(&["--name", "it's; mine"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(
+        next(&run),
+        ["kubectl", "get", "pods", "--context", "it's; mine"]
+    );
+
+    let file = stage.path("my kube.yaml").display().to_string();
+    let run = stage.named(&["--name", "lab", "--kubeconfig", &file]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(
+        next(&run),
+        ["kubectl", "get", "pods", "--kubeconfig", &file]
+    );
+}
+
+#[test]
+fn a_dry_run_needs_no_value_and_ends_with_the_real_one() {
+    let stage = Stage::new();
+    let run = stage.named(&["--dry-run"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    stage.is_untouched();
+    assert!(
+        run.stdout
+            .ends_with("next: the same command without --dry-run\n"),
+        "{}",
+        run.stdout
+    );
+    // The counterpart.
+    assert_eq!(stage.named(&["--dry-run", "none"]).code, 0);
+    assert!(stage.kubeconfig().is_some());
+}
+
+#[test]
+fn a_kubeconfig_that_cannot_be_written_is_not_called_locked() {
+    let stage = Stage::new();
+    // Nobody makes folders there, not even root.
+    let run = stage.named(&["--kubeconfig", "/proc/nowhere/config"]);
+    assert_eq!(run.code, 1);
+    stage.keep("kubeconfig-unwritable", &run);
+    assert_eq!(stage.known_issuers(), None);
+}

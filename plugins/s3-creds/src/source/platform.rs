@@ -45,7 +45,7 @@ pub(super) async fn platform(
             return Ok(platform);
         }
     }
-    let untouched = |error: onyxia::Error| Failure::from(error).state(UNTOUCHED);
+    let untouched = |error: onyxia::Error| error.failure("--ca-file").state(UNTOUCHED);
     let answer = Platform::ask(client, address).await.map_err(untouched)?;
     let platform = Platform::parse(&answer, &url).map_err(untouched)?;
     if let (Some(folder), Ok(configuration)) = (folder, serde_json::from_slice(&answer)) {
