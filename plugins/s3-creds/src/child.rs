@@ -11,7 +11,7 @@ use crate::{
     desk::Desk,
     forms::{Naming, Opener, Variables},
     issue::{self, Terms},
-    serve::Endpoint,
+    serve::{Endpoint, listen},
     source::Source,
 };
 
@@ -63,9 +63,8 @@ pub(crate) async fn run(request: &Request, desk: &Desk<'_>) -> Result<u8, Failur
             .map_err(not_started);
     }
     let issued = ready.issued.clone();
-    let endpoint = Endpoint::open(None, ready, source, terms, desk)
-        .await
-        .map_err(before)?;
+    let listener = listen(None, desk.world).await.map_err(before)?;
+    let endpoint = Endpoint::open(listener, ready, source, terms, desk).map_err(before)?;
     let opener = Opener::Token(endpoint.token().expose().clone());
     let variables = Variables::of_endpoint(&issued, &naming, endpoint.address(), opener);
     let variables = variables.map_err(before)?;

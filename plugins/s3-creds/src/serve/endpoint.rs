@@ -52,6 +52,23 @@ const BRIEFLY: Duration = Duration::from_secs(1);
 /// Bytes of the token that opens it: nobody else on this machine guesses it.
 const TOKEN_LENGTH: usize = 32;
 
+/// Takes this port of this machine, or a free one: before anybody is asked for keys, since a login
+/// for an endpoint that cannot be would be in vain.
+pub(crate) async fn listen(port: Option<u16>, world: &World) -> Result<LocalListener, Failure> {
+    world.listen_locally(port).await.map_err(|error| {
+        let failure = |problem: String| {
+            Failure::new(Kind::Failed, problem)
+                .caused_by(&error)
+                .state("nothing was asked for")
+        };
+        match port {
+            Some(port) => failure(format!("port {port} of this machine cannot be listened on"))
+                .next("the same command without --port, for a free one"),
+            None => failure("no port of this machine can be listened on".to_owned()),
+        }
+    })
+}
+
 /// A port of this machine that hands out keys to who has its token.
 ///
 /// New keys are the endpoint's own errand, not a connection's: whoever hangs up while they are asked
@@ -80,21 +97,14 @@ impl fmt::Debug for Endpoint<'_> {
 }
 
 impl<'d> Endpoint<'d> {
-    /// An endpoint on this port, or on a free one, for these keys and those that come after them.
-    pub(crate) async fn open(
-        port: Option<u16>,
+    /// An endpoint there, for these keys and those that come after them.
+    pub(crate) fn open(
+        listener: LocalListener,
         ready: Ready,
         source: &'d Source,
         terms: &'d Terms,
         desk: &'d Desk<'d>,
     ) -> Result<Self, Failure> {
-        let listener = desk.world.listen_locally(port).await.map_err(|error| {
-            let which = match port {
-                Some(port) => format!("port {port} of this machine cannot be listened on"),
-                None => "no port of this machine can be listened on".to_owned(),
-            };
-            Failure::new(Kind::Failed, which).caused_by(&error)
-        })?;
         Ok(Self {
             listener,
             token: token(desk.world)?,

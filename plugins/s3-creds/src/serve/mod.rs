@@ -11,7 +11,7 @@ use datalab_core::{
 };
 use serde_json::json;
 
-pub(crate) use self::endpoint::Endpoint;
+pub(crate) use self::endpoint::{Endpoint, listen};
 use crate::{
     desk::Desk,
     forms::{Naming, Opener, Variables},
@@ -52,6 +52,7 @@ pub(crate) async fn serve(
         )
         .next("the same command with --token-file FILE, or with --show-secret"));
     }
+    let listener = listen(request.port, desk.world).await?;
     let ready = issue::issue(&request.source, &request.terms, desk).await?;
     for note in &ready.notes {
         desk.world
@@ -63,8 +64,7 @@ pub(crate) async fn serve(
         ..Naming::default()
     };
     let issued = ready.issued.clone();
-    let endpoint =
-        Endpoint::open(request.port, ready, &request.source, &request.terms, desk).await?;
+    let endpoint = Endpoint::open(listener, ready, &request.source, &request.terms, desk)?;
     let kept = match &request.token_file {
         None => None,
         Some(file) => {

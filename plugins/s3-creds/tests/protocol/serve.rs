@@ -214,4 +214,7 @@ fn a_port_that_is_taken_is_named() {
         .run();
     output.failed(1);
     keep("port-taken", &output.to_string().replace(&port, "PORT"));
+    // Before anybody is asked for anything.
+    assert_eq!(desk.provider.logins(), 0);
+    assert_eq!(desk.storage.count(Endpoint::AssumeRole), 0);
 }
