@@ -45,6 +45,7 @@ pub fn parse<A: CommandFactory + FromArgMatches>(
     {
         arguments.insert(0, verb.into());
     }
+    let has_command = starts_command(&command, &arguments);
     let parsed = command
         .try_get_matches_from_mut(arguments)
         .and_then(|matches| A::from_arg_matches(&matches));
@@ -61,7 +62,12 @@ pub fn parse<A: CommandFactory + FromArgMatches>(
                 _ => {
                     // The error repeats words of the command line, which may come from somebody else.
                     world.streams().talk(&printable(text.trim_end()));
-                    Parsed::Printed(Kind::Usage.exit_code())
+                    // Its caller takes every other code for the command's own.
+                    let kind = match has_command {
+                        true => Kind::BeforeCommand,
+                        false => Kind::Usage,
+                    };
+                    Parsed::Printed(kind.exit_code())
                 }
             }
         }
@@ -78,6 +84,14 @@ fn spelled(command: clap::Command, name: &DisplayName) -> clap::Command {
         None => command,
     };
     command.mut_subcommands(|verb| spelled(verb, name))
+}
+
+/// Whether a verb is named that starts a command, and the command stands after `--`.
+fn starts_command(command: &clap::Command, arguments: &[OsString]) -> bool {
+    let mut before = arguments.iter().take_while(|word| *word != "--");
+    let verb = before.find_map(|word| command.find_subcommand(word));
+    let takes_command = verb.is_some_and(|verb| verb.get_arguments().any(clap::Arg::is_last_set));
+    takes_command && arguments.iter().any(|word| word == "--")
 }
 
 /// Whether no verb is named: the first word that is not a flag, nor a flag's value, is none of
@@ -150,6 +164,29 @@ mod tests {
             with: Option<String>,
         },
         List,
+        Exec {
+            #[arg(last = true)]
+            command: Vec<OsString>,
+        },
+    }
+
+    #[test]
+    fn a_usage_error_before_a_command_is_none_of_the_commands_codes() {
+        let (world, _) = World::test(jiff::Timestamp::UNIX_EPOCH, []);
+        let name = DisplayName::of(&world, None, "tool");
+        let code = |line: &str| {
+            let words = line.split_whitespace().map(OsString::from);
+            match parse::<Tool>(&world, &name, words, None) {
+                Parsed::Arguments(_) => None,
+                Parsed::Printed(code) => Some(code),
+            }
+        };
+        assert_eq!(code("tool exec -- true"), None);
+        assert_eq!(code("tool exec --bogus -- true"), Some(125));
+        assert_eq!(code("tool -n x exec --bogus -- true"), Some(125));
+        // The counterparts: no command, or a verb that starts none.
+        assert_eq!(code("tool exec --bogus"), Some(2));
+        assert_eq!(code("tool list --bogus -- exec"), Some(2));
     }
 
     #[test]

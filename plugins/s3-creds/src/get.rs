@@ -45,7 +45,14 @@ pub(crate) struct Request {
 
 /// Gets keys, and returns them in the form asked for.
 pub(crate) async fn get(request: &Request, desk: &Desk<'_>) -> Result<String, Failure> {
-    cli::refuse_screen(desk.world, request.show_secret, "the result").map_err(|failure| {
+    // Two forms say how keys are asked for, and hold none; a profile does where nothing can be asked.
+    let holds_none = match request.form {
+        Form::WebIdentity => true,
+        Form::AwsProfile => request.source.words().is_some(),
+        _ => false,
+    };
+    let shows = request.show_secret || holds_none;
+    cli::refuse_screen(desk.world, shows, "the result").map_err(|failure| {
         failure
             .detail("a program or a file that takes the output gets it as it is")
             .detail("without --output, get prints a summary that may be seen")

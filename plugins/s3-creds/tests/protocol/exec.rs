@@ -226,3 +226,15 @@ fn a_store_that_is_away_for_a_moment_stops_no_job() {
         "{output}"
     );
 }
+
+#[test]
+fn a_usage_error_is_none_of_the_commands_codes() {
+    let desk = Desk::new(Dialect::Minio);
+    for wrong in [["--bogus", "x"], ["--duration", "5y"]] {
+        let output = desk.tool(["exec"]).words(wrong).words(["--", "true"]).run();
+        assert_eq!(output.code, 125, "{output}");
+        // The counterpart: without a command there is nobody to mix it up with.
+        let output = desk.tool(["exec"]).words(wrong).run();
+        assert_eq!(output.code, 2, "{output}");
+    }
+}

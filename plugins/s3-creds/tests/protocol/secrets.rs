@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use datalab_lab::object_storage::{Dialect, Endpoint, Fault, What};
 
+use crate::call::TOOL;
 use crate::desk::{Desk, PATIENCE};
 
 /// What only the user, the provider and the store may know. A state and a nonce stand in the
@@ -150,4 +151,32 @@ fn keys_kept_in_a_keyring_need_one() {
     desk.keep("no-keyring", &output);
     // That is known before anything is asked for.
     assert!(desk.storage.issued().is_empty());
+}
+
+#[test]
+fn a_screen_shows_a_profile_that_asks_for_keys_and_no_keys() {
+    let desk = Desk::new(Dialect::Minio);
+    let screen = |form: &str| {
+        let line = [
+            &[TOOL.as_str(), "get", "-o", form].map(str::to_owned)[..],
+            &desk.source(),
+        ];
+        let line = line.concat().join(" ");
+        desk.tool(["--quiet", "--return", "--command", &line, "/dev/null"])
+            .instead("script")
+            .with("SHELL", "/bin/sh")
+            .run()
+    };
+    let profile = screen("aws-profile");
+    assert_eq!(profile.code, 0, "{profile}");
+    assert!(
+        profile.stdout.contains("credential_process = "),
+        "{profile}"
+    );
+    let keys = screen("json");
+    assert_eq!(keys.code, 2, "{keys}");
+    assert!(keys.stdout.contains("is a terminal"), "{keys}");
+    for shown in [profile, keys] {
+        assert_without_secrets(&desk, "what a screen shows", &shown.stdout);
+    }
 }
