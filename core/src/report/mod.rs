@@ -5,7 +5,7 @@
 //! - [`Outcome`]: what a use case returns; [`render`] turns it into a table, JSON, YAML, names or
 //!   the answer of a JSONPath.
 //! - [`Findings`]: what a diagnosis looked at, one [`Finding`] after the other.
-//! - [`whole_seconds`]: a moment as people write it down.
+//! - [`whole_seconds`], [`in_seconds`]: a moment as people, and documents, have it.
 //! - [`printable`], [`printable_lines`]: foreign text made harmless for a terminal;
 //!   [`quoted`], [`quoted_if_needed`]: and for a shell.
 
@@ -20,7 +20,7 @@ mod shell_word;
 pub use failure::{Failure, Kind};
 pub use finding::{Finding, Findings, Verdict};
 pub use format::{Format, FormatError};
-pub use moment::whole_seconds;
-pub use outcome::{Outcome, RenderError, render, table};
+pub use moment::{in_seconds, whole_seconds};
+pub use outcome::{Outcome, RenderError, render, table, wide_table};
 pub use printable::{printable, printable_lines};
 pub use shell_word::{quoted, quoted_if_needed};

@@ -65,10 +65,34 @@ pub fn table<const N: usize>(
     headings: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
+    draw(headings, rows)
+}
+
+/// The same, with more columns where `wide` asks for them.
+pub fn wide_table<const N: usize, const M: usize>(
+    wide: bool,
+    headings: [&str; N],
+    more_headings: [&str; M],
+    rows: impl IntoIterator<Item = ([String; N], [String; M])>,
+) -> String {
+    let more = if wide { M } else { 0 };
+    let headings = headings
+        .into_iter()
+        .chain(more_headings.into_iter().take(more));
+    let rows = rows
+        .into_iter()
+        .map(|(row, rest)| row.into_iter().chain(rest.into_iter().take(more)));
+    draw(headings, rows)
+}
+
+fn draw<'h>(
+    headings: impl IntoIterator<Item = &'h str>,
+    rows: impl IntoIterator<Item = impl IntoIterator<Item = String>>,
+) -> String {
     let mut builder = Builder::default();
     builder.push_record(headings);
     for row in rows {
-        builder.push_record(row.map(|cell| match cell.as_str() {
+        builder.push_record(row.into_iter().map(|cell| match cell.as_str() {
             "" => "<none>".to_owned(),
             cell => printable(cell).replace('\n', " "),
         }));

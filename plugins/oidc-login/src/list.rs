@@ -2,7 +2,7 @@
 
 use datalab_core::{
     oidc::Record,
-    report::{Failure, Outcome, printable, table, whole_seconds},
+    report::{Failure, Outcome, in_seconds, printable, whole_seconds, wide_table},
     store::KeyPlace,
 };
 use jiff::Timestamp;
@@ -23,10 +23,13 @@ struct Listed {
     issuer: String,
     client_id: String,
     /// When somebody logged in.
+    #[serde(serialize_with = "in_seconds")]
     logged_in: Timestamp,
     /// Until when the token at hand holds.
+    #[serde(serialize_with = "in_seconds")]
     token_expires: Timestamp,
     /// When the session ends unless it is used, as far as the issuer tells.
+    #[serde(serialize_with = "in_seconds")]
     session_ends: Option<Timestamp>,
     state: State,
     scopes: Vec<String>,
@@ -83,44 +86,26 @@ impl Outcome for SessionList {
         if self.items.is_empty() {
             return "no sessions".to_owned();
         }
-        if wide {
-            return table(
-                [
-                    "ACCOUNT",
-                    "ISSUER",
-                    "CLIENT",
-                    "STATE",
-                    "SESSION ENDS",
-                    "TOKEN EXPIRES",
-                    "LOGGED IN",
-                    "KEY",
-                    "SCOPES",
-                ],
-                self.items.iter().map(|session| {
+        wide_table(
+            wide,
+            ["ACCOUNT", "ISSUER", "CLIENT", "STATE", "SESSION ENDS"],
+            ["TOKEN EXPIRES", "LOGGED IN", "KEY", "SCOPES"],
+            self.items.iter().map(|session| {
+                (
                     [
                         session.account.clone(),
                         session.issuer.clone(),
                         session.client_id.clone(),
                         session.state(),
                         session.ends(),
+                    ],
+                    [
                         whole_seconds(session.token_expires),
                         whole_seconds(session.logged_in),
                         session.key.to_string(),
                         session.scopes.join(" "),
-                    ]
-                }),
-            );
-        }
-        table(
-            ["ACCOUNT", "ISSUER", "CLIENT", "STATE", "SESSION ENDS"],
-            self.items.iter().map(|session| {
-                [
-                    session.account.clone(),
-                    session.issuer.clone(),
-                    session.client_id.clone(),
-                    session.state(),
-                    session.ends(),
-                ]
+                    ],
+                )
             }),
         )
     }

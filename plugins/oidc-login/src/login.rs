@@ -5,7 +5,7 @@ use std::time::Duration;
 use datalab_core::{
     login::{Flow, Terminal},
     oidc::{Force, LoginOptions, Obtained, Record, Wanted},
-    report::{Failure, Outcome, whole_seconds},
+    report::{Failure, Outcome, in_seconds, whole_seconds},
     store::KeyPlace,
 };
 use jiff::Timestamp;
@@ -43,8 +43,10 @@ pub(crate) struct LoggedIn {
     /// What was done for it.
     done: Done,
     /// Until when the token at hand holds.
+    #[serde(serialize_with = "in_seconds")]
     token_expires: Timestamp,
     /// When the session ends unless it is used.
+    #[serde(serialize_with = "in_seconds")]
     session_ends: Option<Timestamp>,
     /// Where the key of what is kept lies.
     key: KeyPlace,

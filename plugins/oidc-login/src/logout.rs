@@ -2,7 +2,7 @@
 
 use datalab_core::{
     oidc::{Error, Identity, LoggedOut, Record},
-    report::{Failure, Kind, Outcome, whole_seconds},
+    report::{Failure, Kind, Outcome, in_seconds, whole_seconds},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -42,8 +42,10 @@ struct Ended {
     /// Whether the whole login at the provider was ended.
     sso: bool,
     /// Until when a token that somebody has holds all the same.
+    #[serde(serialize_with = "in_seconds")]
     token_expires: Timestamp,
     /// When the provider's part ends by itself, if it does.
+    #[serde(serialize_with = "in_seconds")]
     session_ends: Option<Timestamp>,
 }
 

@@ -1,6 +1,6 @@
 //! Who one is: by the token, and to the API server.
 
-use datalab_core::report::{Failure, Kind, Outcome, printable, whole_seconds};
+use datalab_core::report::{Failure, Kind, Outcome, in_seconds, printable, whole_seconds};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -25,9 +25,12 @@ pub(crate) struct Whoami {
     client_id: String,
     audiences: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "in_seconds")]
     token_issued: Option<Timestamp>,
+    #[serde(serialize_with = "in_seconds")]
     token_expires: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "in_seconds")]
     session_ends: Option<Timestamp>,
     /// Who the API server says one is, where it was asked.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 //! The profiles that the platform offers to this user.
 
-use datalab_core::report::{Failure, Outcome, table};
+use datalab_core::report::{Failure, Outcome, wide_table};
 use serde::Serialize;
 
 use crate::{
@@ -70,26 +70,25 @@ impl Outcome for ProfileList {
             return "the platform has no profile for you".to_owned();
         }
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-        let rows = self.items.iter().map(|profile| {
-            [
-                text(&profile.name),
-                profile.endpoint.clone(),
-                text(&profile.role_arn),
-                text(&profile.sts_endpoint),
-                text(&profile.client_id),
-                profile.region.clone(),
-            ]
-        });
-        match wide {
-            true => table(
-                ["PROFILE", "STORE", "ROLE", "STS", "CLIENT", "REGION"],
-                rows,
-            ),
-            false => table(
-                ["PROFILE", "STORE", "ROLE"],
-                rows.map(|[profile, store, role, ..]| [profile, store, role]),
-            ),
-        }
+        wide_table(
+            wide,
+            ["PROFILE", "STORE", "ROLE"],
+            ["STS", "CLIENT", "REGION"],
+            self.items.iter().map(|profile| {
+                (
+                    [
+                        text(&profile.name),
+                        profile.endpoint.clone(),
+                        text(&profile.role_arn),
+                    ],
+                    [
+                        text(&profile.sts_endpoint),
+                        text(&profile.client_id),
+                        profile.region.clone(),
+                    ],
+                )
+            }),
+        )
     }
 
     fn names(&self) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! The keys that are kept, without asking anybody.
 
 use datalab_core::{
-    report::{Failure, Outcome, table, whole_seconds},
+    report::{Failure, Outcome, in_seconds, whole_seconds, wide_table},
     store::KeyPlace,
 };
 use jiff::Timestamp;
@@ -32,9 +32,12 @@ struct Kept {
     session_name: String,
     /// Whether they are narrower than the role.
     has_policy: bool,
+    #[serde(serialize_with = "in_seconds")]
     obtained: Timestamp,
+    #[serde(serialize_with = "in_seconds")]
     expires: Timestamp,
     /// Until when they are handed out before new ones are asked for.
+    #[serde(serialize_with = "in_seconds")]
     fresh_until: Timestamp,
     state: State,
     /// `null` for keys that are kept in clear.
@@ -117,6 +120,35 @@ impl Kept {
         .to_owned()
     }
 
+    /// What the table shows.
+    fn cells(&self) -> [String; 6] {
+        let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        [
+            self.user.clone(),
+            self.endpoint.clone(),
+            or_none(&self.profile),
+            or_none(&self.role_arn),
+            self.state(),
+            match self.left {
+                0 => "-".to_owned(),
+                left => in_words(left),
+            },
+        ]
+    }
+
+    /// What the wide one shows beside it.
+    fn more_cells(&self) -> [String; 7] {
+        [
+            whole_seconds(self.expires),
+            whole_seconds(self.obtained),
+            self.sts_endpoint.clone(),
+            self.session_name.clone(),
+            if self.has_policy { "yes" } else { "no" }.to_owned(),
+            self.kept(),
+            self.issuer.clone(),
+        ]
+    }
+
     fn kept(&self) -> String {
         match self.sealed_by {
             None => "in clear".to_owned(),
@@ -132,48 +164,15 @@ impl Outcome for Status {
         if self.items.is_empty() {
             return "no keys are kept".to_owned();
         }
-        let left = |kept: &Kept| match kept.left {
-            0 => "-".to_owned(),
-            left => in_words(left),
-        };
-        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-        if !wide {
-            return table(
-                ["USER", "STORE", "PROFILE", "ROLE", "STATE", "LEFT"],
-                self.items.iter().map(|kept| {
-                    [
-                        kept.user.clone(),
-                        kept.endpoint.clone(),
-                        text(&kept.profile),
-                        text(&kept.role_arn),
-                        kept.state(),
-                        left(kept),
-                    ]
-                }),
-            );
-        }
-        table(
+        wide_table(
+            wide,
+            ["USER", "STORE", "PROFILE", "ROLE", "STATE", "LEFT"],
             [
-                "USER", "STORE", "PROFILE", "ROLE", "STATE", "LEFT", "EXPIRES", "OBTAINED", "STS",
-                "SESSION", "NARROWED", "KEPT", "ISSUER",
+                "EXPIRES", "OBTAINED", "STS", "SESSION", "NARROWED", "KEPT", "ISSUER",
             ],
-            self.items.iter().map(|kept| {
-                [
-                    kept.user.clone(),
-                    kept.endpoint.clone(),
-                    text(&kept.profile),
-                    text(&kept.role_arn),
-                    kept.state(),
-                    left(kept),
-                    whole_seconds(kept.expires),
-                    whole_seconds(kept.obtained),
-                    kept.sts_endpoint.clone(),
-                    kept.session_name.clone(),
-                    if kept.has_policy { "yes" } else { "no" }.to_owned(),
-                    kept.kept(),
-                    kept.issuer.clone(),
-                ]
-            }),
+            self.items
+                .iter()
+                .map(|kept| (kept.cells(), kept.more_cells())),
         )
     }
 

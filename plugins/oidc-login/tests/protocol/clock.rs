@@ -57,3 +57,23 @@ fn without_a_date_header_a_far_clock_is_told_by_name() {
     output.failed(4);
     desk.keep("clock-far-off", &output);
 }
+
+#[test]
+fn times_in_documents_are_those_that_jq_reads() {
+    let desk = Desk::new();
+    desk.log_in();
+    for verb in ["list", "whoami", "login", "logout"] {
+        let call = match verb {
+            "list" => desk.tool([verb]),
+            verb => desk.verb(verb),
+        };
+        let output = call.words(["-o", "json"]).run();
+        assert_eq!(output.code, 0, "{output}");
+        let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+        let thing = document.get("items").map_or(&document, |items| &items[0]);
+        for name in ["tokenExpires", "sessionEnds"] {
+            let time = thing[name].as_str().unwrap();
+            assert_eq!(time.len(), "2026-11-21T16:00:00Z".len(), "{output}");
+        }
+    }
+}

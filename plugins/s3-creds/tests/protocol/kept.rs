@@ -191,3 +191,15 @@ fn a_logout_takes_keys_away() {
     assert_ne!(desk.keys()["accessKeyId"], keys["accessKeyId"]);
     assert_eq!(exchanges(&desk), 2);
 }
+
+#[test]
+fn times_in_the_list_of_kept_keys_are_those_that_jq_reads() {
+    let desk = Desk::new(Dialect::Minio);
+    desk.keys();
+    let output = desk.tool(["status", "-o", "json"]).run();
+    let list: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    for name in ["obtained", "expires", "freshUntil"] {
+        let time = list["items"][0][name].as_str().unwrap();
+        assert_eq!(time.len(), "2026-11-21T16:00:00Z".len(), "{output}");
+    }
+}
