@@ -26,7 +26,7 @@ mod tests {
 
     #[test]
     fn a_name_is_one_word() {
-        let text = "None of (`fraud-team`,`a b`) at https://auth.claude.example, kid: 4fAuDx.";
+        let text = "None of (`fraud-team`,`a b`) at https://auth.gaudi.example, kid: 4fAuDx.";
         let found: Vec<_> = words(text).collect();
         assert_eq!(
             found,
@@ -37,7 +37,7 @@ mod tests {
                 "a",
                 "b",
                 "at",
-                "https://auth.claude.example",
+                "https://auth.gaudi.example",
                 "kid",
                 "4fAuDx"
             ]

@@ -47,7 +47,7 @@ fn sentences_are_told_apart_and_names_within_them_decide_nothing() {
             &aws,
             400,
             "InvalidIdentityToken",
-            "No OpenIDConnect provider found in your account for https://auth.claude.example".into(),
+            "No OpenIDConnect provider found in your account for https://auth.gaudi.example".into(),
             ISSUER,
         ),
         (
