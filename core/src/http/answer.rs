@@ -51,13 +51,19 @@ impl Answer {
 
     /// Whether the server says of the body that it is JSON.
     pub fn is_json(&self) -> bool {
-        let kind = self
-            .headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|kind| kind.to_str().ok())
-            .unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
+        let kind = self.media_type();
         kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json")
+    }
+
+    /// Whether the server says of the body that it is a page for people.
+    pub fn is_html(&self) -> bool {
+        self.media_type().eq_ignore_ascii_case("text/html")
+    }
+
+    fn media_type(&self) -> &str {
+        let kind = self.headers.get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        kind.split(';').next().unwrap_or_default().trim()
     }
 
     /// The body, read as JSON.

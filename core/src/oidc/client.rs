@@ -7,7 +7,7 @@ use openidconnect::{
         CoreJweContentEncryptionAlgorithm, CoreRevocableToken, CoreRevocationErrorResponse,
         CoreTokenIntrospectionResponse,
     },
-    url::form_urlencoded,
+    url::{Url, form_urlencoded},
 };
 
 use super::{
@@ -148,11 +148,12 @@ impl<'a> Client<'a> {
 
     /// Trades a refresh token for new tokens, with the same scopes, or with fewer.
     ///
-    /// `openid` is always among them: without it some providers send no ID token.
+    /// `openid` is always among them: without it some providers send no ID token. `None` names no
+    /// scopes, which stands for those that were granted (RFC 6749, section 6).
     pub(super) async fn refresh(
         &mut self,
         refresh_token: &Secret<String>,
-        scopes: &[String],
+        scopes: Option<&[String]>,
         patience: Patience,
     ) -> Result<Refreshed, Error> {
         const WHAT: &str = "a refresh";
@@ -160,10 +161,18 @@ impl<'a> Client<'a> {
         let token = RefreshToken::new(refresh_token.expose().clone());
         let asked = Asked::new(self.http, patience, WHAT);
         let relay = Relay::new(&asked);
+        let named = scopes.map(|scopes| {
+            let beside = scopes.iter().map(String::as_str);
+            std::iter::once("openid").chain(beside.filter(|scope| *scope != "openid"))
+        });
         let answer = protocol
             .exchange_refresh_token(&token)
-            .add_scope(Scope::new("openid".to_owned()))
-            .add_scopes(scopes.iter().cloned().map(Scope::new))
+            .add_scopes(
+                named
+                    .into_iter()
+                    .flatten()
+                    .map(|scope| Scope::new(scope.to_owned())),
+            )
             .request_async(&|request| relay.call(request))
             .await;
         let received = self.clock.now();
@@ -206,14 +215,15 @@ impl<'a> Client<'a> {
     /// endpoint, so that no token stands in a URL.
     ///
     /// <https://openid.net/specs/openid-connect-rpinitiated-1_0.html>; Keycloak ends the session at
-    /// once for the sake of the refresh token.
+    /// once for the sake of the refresh token. Others answer with a page for the person whose
+    /// browser has the login, or with nothing of use.
     ///
     /// # Errors
-    /// [`Error`]: the login is still there.
+    /// [`Error`]: the login is still there; [`Error::LogoutByHand`] says where it can be ended.
     pub(super) async fn end_session(
         &self,
         id_token: &Secret<String>,
-        refresh_token: &Secret<String>,
+        refresh_token: Option<&Secret<String>>,
     ) -> Result<(), Error> {
         const WHAT: &str = "the logout";
         let endpoint = self
@@ -225,25 +235,39 @@ impl<'a> Client<'a> {
                 issuer: self.provider.issuer().to_owned(),
                 what: "a logout endpoint",
             })?;
-        let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("client_id", self.id.as_str())
-            .append_pair("id_token_hint", id_token.expose())
-            .append_pair("refresh_token", refresh_token.expose())
-            .finish();
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("client_id", self.id.as_str())
+            .append_pair("id_token_hint", id_token.expose());
+        if let Some(token) = refresh_token {
+            form.append_pair("refresh_token", token.expose());
+        }
         let bad = |reason: String| Error::BadAnswer { what: WHAT, reason };
         let request = ::http::Request::post(endpoint)
             .header(
                 ::http::header::CONTENT_TYPE,
                 "application/x-www-form-urlencoded",
             )
-            .body(form.into_bytes())
+            .body(form.finish().into_bytes())
             .map_err(|error| bad(error.to_string()))?;
-        let answer = Asked::new(self.http, Patience::BRIEF, WHAT)
-            .ask(request)
-            .await?;
-        match answer.is_success() {
-            true => Ok(()),
-            false => Err(bad(format!("HTTP {}", answer.status))),
+        let asked = Asked::new(self.http, Patience::BRIEF, WHAT);
+        match asked.ask(request).await {
+            Ok(answer) if answer.is_success() && !answer.is_html() => Ok(()),
+            Ok(_) | Err(Error::Http(http::Error::Redirected { .. })) => {
+                Err(self.logout_by_hand(endpoint))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where a browser ends its login: nothing in the address is a token.
+    fn logout_by_hand(&self, endpoint: &str) -> Error {
+        let page = Url::parse(endpoint).map(|mut url| {
+            url.query_pairs_mut()
+                .append_pair("client_id", self.id.as_str());
+            url.to_string()
+        });
+        Error::LogoutByHand {
+            url: page.unwrap_or_else(|_| endpoint.to_owned()),
         }
     }
 }

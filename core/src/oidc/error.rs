@@ -79,6 +79,17 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// An answer without an ID token: on a refresh it may be so (OpenID Connect Core, section 12.2).
+    #[error(
+        "the identity provider's answer holds no id_token; the client must be allowed the scope openid"
+    )]
+    NoIdToken,
+    /// A login that only its browser can end.
+    #[error("it ends a login only in the browser that has it: {url}")]
+    LogoutByHand {
+        /// The page that does.
+        url: String,
+    },
     /// A token that must not be believed.
     #[error("the token is not to be trusted: {reason}")]
     Token {
@@ -234,6 +245,8 @@ impl Error {
             Self::Refused { .. }
             | Self::BadAnswer { .. }
             | Self::Token { .. }
+            | Self::NoIdToken
+            | Self::LogoutByHand { .. }
             | Self::Denied { .. }
             | Self::OtherAccount { .. } => Kind::Refused,
             Self::Unavailable { .. } | Self::JustFailed { .. } => Kind::Unreachable,

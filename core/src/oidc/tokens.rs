@@ -104,9 +104,9 @@ pub(super) fn check(
     expected: Expected<'_>,
 ) -> Result<Tokens, Trouble> {
     let other = |reason: &str| Trouble::Other(bad(reason));
-    let id_token = response.id_token().ok_or_else(|| {
-        other("there is no id_token; the client must be allowed the scope openid")
-    })?;
+    let id_token = response
+        .id_token()
+        .ok_or(Trouble::Other(Error::NoIdToken))?;
     let raw = id_token.to_string();
     verify(
         id_token,

@@ -48,6 +48,8 @@ pub(crate) struct LoggedIn {
     /// When the session ends unless it is used.
     #[serde(serialize_with = "in_seconds")]
     session_ends: Option<Timestamp>,
+    /// Whether its token is renewed when it is used.
+    renewable: bool,
     /// Where the key of what is kept lies.
     key: KeyPlace,
 }
@@ -78,6 +80,7 @@ impl LoggedIn {
             },
             token_expires: record.expires,
             session_ends: record.ends,
+            renewable: record.renewable,
             key: record.key_place(),
         }
     }
@@ -88,11 +91,14 @@ impl Outcome for LoggedIn {
 
     fn text(&self, _wide: bool) -> String {
         let ends = match self.session_ends {
+            _ if !self.renewable => {
+                "ends with the token: the issuer gave no refresh token".to_owned()
+            }
             Some(ends) => format!("ends at {} unless it is used", whole_seconds(ends)),
             None => "has no end that the issuer tells".to_owned(),
         };
         format!(
-            "{} as {} at {}\n  session   {ends}\n  token     until {}, renewed when it is used\n  kept      sealed, its key in the {}",
+            "{} as {} at {}\n  session   {ends}\n  token     until {}{}\n  kept      sealed, its key in the {}",
             match self.done {
                 Done::LoggedIn => "logged in",
                 Done::Refreshed => "refreshed: logged in",
@@ -101,6 +107,10 @@ impl Outcome for LoggedIn {
             self.account,
             self.issuer,
             whole_seconds(self.token_expires),
+            match self.renewable {
+                true => ", renewed when it is used",
+                false => "",
+            },
             self.key,
         )
     }

@@ -35,7 +35,11 @@ impl Session<'_> {
             return Ok(token.clone());
         }
         let Some(refresh_token) = open.secrets.refresh_token() else {
-            return Err(self.login_needed(Some("the provider gave no refresh token".to_owned())));
+            return Err(Error::NotOffered {
+                issuer: self.identity.issuer.clone(),
+                what: "a refresh token to this client, without which there are no tokens for other \
+                       services; a login with the scope offline_access may bring one",
+            });
         };
         let take = |open: &mut Open, tokens: &Tokens| {
             let (was, is) = (&open.record.subject, tokens.claims.subject());
@@ -50,7 +54,7 @@ impl Session<'_> {
             audiences.insert(audience.to_owned(), token.clone());
             Ok(token)
         };
-        let (scopes, patience) = (wanted.scopes, Patience::USUAL);
+        let (scopes, patience) = (Some(wanted.scopes), Patience::USUAL);
         let traded = self
             .trade(&folder, &mut open, &refresh_token, scopes, patience, take)
             .await;

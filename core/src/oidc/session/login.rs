@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     oidc::{Client, Error, Tokens, code_flow, device_flow},
+    report::whole_seconds,
     store::Folder,
 };
 
@@ -114,6 +115,9 @@ impl Session<'_> {
             self.world,
         )?;
         room.commit(&record.to_bytes())?;
+        if !record.renewable {
+            person.note(&not_renewable(&record));
+        }
         // They hold a token of the earlier login, which may have been another person's.
         remove_replies(&record);
         if client.keys_changed() {
@@ -217,6 +221,21 @@ fn scopes(options: &LoginOptions, earlier: Option<&Record>) -> Vec<String> {
         }
     }
     scopes
+}
+
+/// What the user can do about a session that ends with its token.
+fn not_renewable(record: &Record) -> String {
+    let asked = record.scopes.iter().any(|scope| scope == "offline_access");
+    format!(
+        "the issuer gave no refresh token, so that the next login is due at {}; {}",
+        whole_seconds(record.expires),
+        match asked {
+            false => "setup with --scope offline_access asks for one",
+            true => {
+                "many issuers give one for offline_access only with setup's --login-parameter prompt=consent"
+            }
+        }
+    )
 }
 
 /// Room for a session with some large tokens; they grow with a user's groups.

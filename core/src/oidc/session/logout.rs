@@ -48,25 +48,33 @@ impl Session<'_> {
         kept: Option<Provider>,
         sso: bool,
     ) -> Result<(), Error> {
-        let Some(refresh_token) = secrets.refresh_token() else {
+        let refresh_token = secrets.refresh_token();
+        if refresh_token.is_none() && !sso {
             return Ok(());
-        };
+        }
         let http = self.http()?;
         let provider = match kept {
             Some(provider) => provider,
             None => Provider::discover(&self.identity.issuer, &http).await?,
         };
         let client = self.client_of(provider, &http);
-        if !sso {
-            return client.revoke(&refresh_token).await;
-        }
-        let ended = client
-            .end_session(&secrets.id_token(), &refresh_token)
-            .await;
-        if ended.is_err() {
+        let ended = match sso {
+            true => {
+                client
+                    .end_session(&secrets.id_token(), refresh_token.as_ref())
+                    .await
+            }
+            false => Ok(()),
+        };
+        match &refresh_token {
+            // With the whole login it is over, too.
+            Some(_) if sso && ended.is_ok() => ended,
             // The user's other applications go on; this one need not.
-            let _ = client.revoke(&refresh_token).await;
+            Some(token) => {
+                let revoked = client.revoke(token).await;
+                ended.and(revoked)
+            }
+            None => ended,
         }
-        ended
     }
 }

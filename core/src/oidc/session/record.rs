@@ -44,6 +44,12 @@ pub struct Record {
     pub skew_seconds: i64,
     /// Which token it is, without saying it.
     pub token_id: String,
+    /// Whether the provider gave a refresh token; without one the session ends with its token.
+    #[serde(default = "yes")]
+    pub renewable: bool,
+    /// Whether the provider granted fewer scopes than were asked for, so that a refresh names none.
+    #[serde(default)]
+    pub(super) granted_fewer: bool,
     /// When a refresh last failed for a reason that may pass.
     #[serde(default)]
     pub(super) failed: Option<Failed>,
@@ -54,6 +60,11 @@ pub struct Record {
     #[serde(default)]
     pub(super) replies: Vec<PathBuf>,
     secrets: Sealed,
+}
+
+/// Sessions were renewable before it was written down.
+fn yes() -> bool {
+    true
 }
 
 /// A refresh that failed for a reason that may pass.
@@ -83,6 +94,7 @@ impl Record {
     ) -> Result<(Self, Secrets), Error> {
         let now = world.now();
         let secrets = Secrets::of(tokens);
+        let renewable = tokens.refresh_token.is_some();
         let record = Self {
             api_version: Self::API_VERSION.to_owned(),
             kind: Self::KIND.to_owned(),
@@ -94,9 +106,14 @@ impl Record {
             logged_in: now,
             refreshed: now,
             expires: tokens.expires,
-            ends: tokens.session_ends,
+            ends: match renewable {
+                true => tokens.session_ends,
+                false => Some(tokens.expires),
+            },
             skew_seconds: tokens.skew.as_secs(),
             token_id: secrets.token_id(),
+            renewable,
+            granted_fewer: false,
             failed: None,
             forced: None,
             replies: earlier.map(|record| record.replies).unwrap_or_default(),
@@ -112,9 +129,12 @@ impl Record {
         tokens: &Tokens,
         now: Timestamp,
     ) -> Result<(), Error> {
+        let claims = &tokens.claims;
+        let name = claims.text("preferred_username");
         for (was, is) in [
-            (self.subject.as_str(), tokens.claims.subject()),
-            (&self.username, tokens.claims.username()),
+            (self.subject.as_str(), claims.subject()),
+            // The token of a refresh may hold less: OpenID Connect Core, section 12.2.
+            (&self.username, name.unwrap_or(&self.username)),
         ] {
             if was != is {
                 return Err(Error::OtherAccount {
@@ -184,6 +204,9 @@ impl Record {
     /// Until when its token is handed out without a thought of the next one: with 90 s or a fifth
     /// of its lifetime left, but never less than half of it gone.
     pub fn fresh_until(&self) -> Timestamp {
+        if !self.renewable {
+            return self.stated_expiry();
+        }
         let lifetime = self.lifetime();
         let left = FRESH.max(lifetime / 5).min(lifetime / 2);
         self.expires - left

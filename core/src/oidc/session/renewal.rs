@@ -98,6 +98,9 @@ impl Session<'_> {
             }
         }
         let Some(refresh_token) = open.secrets.refresh_token() else {
+            if valid {
+                return Ok(Renewed::Yes(Box::new(open)));
+            }
             let reason = "the provider gave no refresh token";
             return Ok(Renewed::Ended(reason.to_owned()));
         };
@@ -134,6 +137,10 @@ impl Session<'_> {
                 ));
                 self.note_failure(folder, &mut open.record, &error);
                 Ok(Renewed::Yes(Box::new(open)))
+            }
+            // It may renew what other services get; who logs in again is helped.
+            Err(error @ Error::NoIdToken) if wanted.force != Force::Now => {
+                Ok(Renewed::Ended(error.to_string()))
             }
             // Who has come to log in is not held up by a session that is of no use any more.
             Err(error)
@@ -174,7 +181,6 @@ impl Session<'_> {
             // Groups have changed: those of other services' tokens as well.
             open.secrets.audiences.clear();
         }
-        let scopes = open.record.scopes.clone();
         let renew = |open: &mut Open, tokens: &Tokens| {
             let now = self.world.now();
             open.record.renew(&mut open.secrets, tokens, now)?;
@@ -183,8 +189,20 @@ impl Session<'_> {
             }
             Ok(())
         };
-        self.trade(folder, open, refresh_token, &scopes, patience, renew)
-            .await?;
+        let scopes = open.record.scopes.clone();
+        let scopes = (!open.record.granted_fewer).then_some(scopes.as_slice());
+        let traded = self
+            .trade(folder, open, refresh_token, scopes, patience, renew)
+            .await;
+        match traded {
+            // A provider may pass over scopes that it does not know, and refuse them from then on.
+            Err(Error::Refused { code, .. }) if code == "invalid_scope" && scopes.is_some() => {
+                open.record.granted_fewer = true;
+                self.trade(folder, open, refresh_token, None, patience, renew)
+                    .await?;
+            }
+            traded => traded?,
+        }
         if *force != Force::No {
             // They hold the token that somebody wants to be rid of.
             remove_replies(&open.record);
@@ -192,14 +210,14 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Trades the refresh token for tokens with these scopes, of which `take` makes what is wanted.
+    /// Trades the refresh token for tokens with these scopes, or with those granted, of which `take` makes what is wanted.
     /// What the trade brings is written before anybody uses it.
     pub(super) async fn trade<T>(
         &self,
         folder: &Folder,
         open: &mut Open,
         refresh_token: &Secret<String>,
-        scopes: &[String],
+        scopes: Option<&[String]>,
         patience: Patience,
         take: impl FnOnce(&mut Open, &Tokens) -> Result<T, Error>,
     ) -> Result<T, Error> {

@@ -42,6 +42,7 @@ mod keyring;
 mod killed;
 mod login;
 mod logout;
+mod other_providers;
 mod races;
 mod refresh;
 mod reply;

@@ -47,6 +47,14 @@ pub struct Settings {
     pub claims: BTreeMap<String, Value>,
     /// The same for access tokens only.
     pub access_token_claims: BTreeMap<String, Value>,
+    /// Scopes that it does not know are passed over at the login, and refused at a refresh, as
+    /// oidc-provider does it. Otherwise they are refused at once, as by Keycloak.
+    pub passes_over_unknown_scopes: bool,
+    /// A login brings a refresh token only with the scope `offline_access`, as OpenID Connect Core
+    /// has it in section 11, and many providers do.
+    pub refreshes_offline_only: bool,
+    /// The logout endpoint asks the person, on a page, as OpenID Connect RP-Initiated Logout has it.
+    pub asks_at_logout: bool,
     /// A refresh answers with a new refresh token when it rotates.
     pub returns_refresh_token: bool,
     /// A refresh answers with an ID token.
@@ -161,6 +169,9 @@ impl Default for Settings {
             audiences: BTreeMap::from(["minio", "vault"].map(|a| (a.to_owned(), a.to_owned()))),
             claims: BTreeMap::new(),
             access_token_claims: BTreeMap::new(),
+            passes_over_unknown_scopes: false,
+            refreshes_offline_only: false,
+            asks_at_logout: false,
             returns_refresh_token: true,
             returns_id_token_on_refresh: true,
             lies: Lies::default(),

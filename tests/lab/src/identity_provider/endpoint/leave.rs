@@ -39,6 +39,9 @@ pub(super) fn log_out(state: &mut State, seen: &Seen) -> Reply {
         Ok(client) => client,
         Err(reply) => return reply,
     };
+    if state.settings.asks_at_logout {
+        return Reply::html(200, "<p>Do you want to log out?</p>");
+    }
     let given = seen.form.get("refresh_token").map_or("", String::as_str);
     match state.refresh_tokens.get(given) {
         Some(record) if record.client == client => {

@@ -156,6 +156,8 @@ fn scopes(state: &State, text: &str) -> Result<BTreeSet<String>, String> {
     };
     if asked.iter().all(known) {
         Ok(asked)
+    } else if state.settings.passes_over_unknown_scopes {
+        Ok(asked.into_iter().filter(known).collect())
     } else {
         Err(format!("Invalid scopes: {text}"))
     }

@@ -75,7 +75,8 @@ pub(super) fn issue(
         Some(session) if session.lives() => session.scopes.clone(),
         _ => return Reply::error(400, "invalid_grant", "Session not active"),
     };
-    let refresh_token = Some(state.new_refresh_token(session, client));
+    let renewable = !state.settings.refreshes_offline_only || scopes.contains("offline_access");
+    let refresh_token = renewable.then(|| state.new_refresh_token(session, client));
     let grant = Grant {
         session,
         client,
@@ -136,7 +137,16 @@ fn refresh(state: &mut State, seen: &Seen, client: &str) -> Reply {
     }
     let granted = session.scopes.clone();
     let asked = seen.form.get("scope").map_or("", String::as_str);
+    if state.settings.passes_over_unknown_scopes {
+        let unknown = asked.split_ascii_whitespace();
+        if unknown.filter(|scope| !granted.contains(*scope)).count() > 0 {
+            let description = "refresh token missing requested scope";
+            return Reply::error(400, "invalid_scope", description);
+        }
+    }
     let scopes = match super::scopes(state, asked) {
+        // RFC 6749, section 6: those that were granted.
+        Ok(_) if state.settings.passes_over_unknown_scopes && asked.is_empty() => granted,
         Ok(scopes) if scopes.is_subset(&granted) => scopes,
         _ => {
             state.complain(seen, format!("scopes beyond those of the login: {asked}"));
