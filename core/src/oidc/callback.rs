@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::mpsc;
 
-use super::{Error, code_flow::PATH};
+use super::{Error, Redirect};
 use crate::world::LocalListener;
 
 /// The longest head of a request; a callback has some 400 bytes, and its cookies are none of ours.
@@ -36,6 +36,7 @@ pub(super) struct Expectation {
     pub(super) issuer: String,
     /// Whether the provider has promised to name itself (RFC 9207).
     pub(super) issuer_required: bool,
+    pub(super) redirect: Redirect,
     pub(super) port: u16,
 }
 
@@ -97,11 +98,11 @@ fn judge<B>(
     };
     // A name that leads to this machine (DNS rebinding) is not the address that we gave out.
     let host = request.headers().get(header::HOST);
-    let ours = format!("127.0.0.1:{}", expected.port);
+    let ours = expected.redirect.host(expected.port);
     if host.and_then(|host| host.to_str().ok()) != Some(ours.as_str()) {
         return turned_away(StatusCode::BAD_REQUEST);
     }
-    if request.uri().path() != PATH {
+    if request.uri().path() != expected.redirect.path() {
         return turned_away(StatusCode::NOT_FOUND);
     }
     if request.method() != Method::GET {
@@ -231,6 +232,7 @@ mod tests {
             state: "right".to_owned(),
             issuer: "https://idp.example".to_owned(),
             issuer_required: true,
+            redirect: Redirect::default(),
             port: 4711,
         }
     }

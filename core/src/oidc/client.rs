@@ -1,7 +1,8 @@
 use jiff::Timestamp;
 use openidconnect::{
-    AuthUrl, ClientId, DeviceAuthorizationUrl, EmptyAdditionalClaims, EndpointNotSet, EndpointSet,
-    IssuerUrl, Nonce, RefreshToken, RevocationUrl, Scope, StandardErrorResponse, TokenUrl,
+    AuthType, AuthUrl, ClientId, ClientSecret, DeviceAuthorizationUrl, EmptyAdditionalClaims,
+    EndpointNotSet, EndpointSet, IssuerUrl, Nonce, RefreshToken, RevocationUrl, Scope,
+    StandardErrorResponse, TokenUrl,
     core::{
         CoreAuthDisplay, CoreAuthPrompt, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
         CoreJweContentEncryptionAlgorithm, CoreRevocableToken, CoreRevocationErrorResponse,
@@ -11,7 +12,7 @@ use openidconnect::{
 };
 
 use super::{
-    Error, Provider, Tokens,
+    Error, Provider, Registration, Tokens,
     answers::{Asked, Relay, token_error},
     tokens::{self, Expected, Response, Trouble, bad},
 };
@@ -49,26 +50,43 @@ pub(super) struct Refreshed {
     pub(super) tokens: Result<Tokens, Error>,
 }
 
-/// A public client of one provider: it has no secret, only proof of possession of its own request.
+/// A client of one provider. A public one has no secret, only proof of possession of its own
+/// request; so has one that was given a secret.
 #[derive(Debug)]
 pub struct Client<'a> {
     pub(super) http: &'a http::Client,
     pub(super) clock: Clock,
     provider: Provider,
     id: ClientId,
-    keys_changed: bool,
+    pub(super) registration: Registration,
+    secret: Option<Secret<String>>,
+    /// Whether the secret was sent in both ways.
+    sent_both_ways: bool,
+    provider_changed: bool,
 }
 
 impl<'a> Client<'a> {
-    /// The client of this id.
-    pub fn new(http: &'a http::Client, provider: Provider, id: &str, clock: Clock) -> Self {
-        Self {
+    /// The client of this id, registered so.
+    ///
+    /// # Errors
+    /// [`Error::ClientSecret`].
+    pub fn new(
+        http: &'a http::Client,
+        provider: Provider,
+        id: &str,
+        registration: Registration,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        Ok(Self {
             http,
             clock,
             provider,
             id: ClientId::new(id.to_owned()),
-            keys_changed: false,
-        }
+            secret: registration.client_secret()?,
+            registration,
+            sent_both_ways: false,
+            provider_changed: false,
+        })
     }
 
     /// What the provider says of itself.
@@ -76,9 +94,22 @@ impl<'a> Client<'a> {
         &self.provider
     }
 
-    /// Whether the provider's keys were fetched anew, so that what is kept of it is out of date.
-    pub(super) fn keys_changed(&self) -> bool {
-        self.keys_changed
+    /// Whether more is known of the provider, so that what is kept of it is out of date.
+    pub(super) fn provider_changed(&self) -> bool {
+        self.provider_changed
+    }
+
+    /// Whether, after this error, the client's secret is to be sent in the other way: many issuers
+    /// list both, and take only the one that the client is registered with.
+    pub(super) fn sends_secret_otherwise(&mut self, error: &Error) -> bool {
+        let refused = matches!(error, Error::Refused { code, .. } if code == "invalid_client");
+        if !refused || self.secret.is_none() || self.sent_both_ways {
+            return false;
+        }
+        self.sent_both_ways = true;
+        self.provider.takes_secret_in_form = !self.provider.takes_secret_in_form;
+        self.provider_changed = true;
+        true
     }
 
     /// The library's client.
@@ -95,11 +126,18 @@ impl<'a> Client<'a> {
         let token: TokenUrl = token;
         let authorization: AuthUrl = metadata.authorization_endpoint().clone();
         let issuer: IssuerUrl = metadata.issuer().clone();
-        Ok(
-            openidconnect::Client::new(self.id.clone(), issuer, self.provider.keys.clone())
-                .set_auth_uri(authorization)
-                .set_token_uri(token),
-        )
+        let mut protocol =
+            openidconnect::Client::new(self.id.clone(), issuer, self.provider.keys.clone());
+        if let Some(secret) = &self.secret {
+            let secret = ClientSecret::new(secret.expose().clone());
+            protocol = protocol.set_client_secret(secret).set_auth_type(
+                match self.provider.takes_secret_in_form {
+                    true => AuthType::RequestBody,
+                    false => AuthType::BasicAuth,
+                },
+            );
+        }
+        Ok(protocol.set_auth_uri(authorization).set_token_uri(token))
     }
 
     /// The library's client, for a code that is entered elsewhere.
@@ -139,7 +177,7 @@ impl<'a> Client<'a> {
             Err(Trouble::UnknownKey) => {}
         }
         self.provider.fetch_keys(self.http).await?;
-        self.keys_changed = true;
+        self.provider_changed = true;
         tokens::check(response, &self.provider, expected).map_err(|trouble| match trouble {
             Trouble::Other(error) => error,
             Trouble::UnknownKey => bad("it is signed with a key that is none of the issuer's"),
@@ -157,30 +195,31 @@ impl<'a> Client<'a> {
         patience: Patience,
     ) -> Result<Refreshed, Error> {
         const WHAT: &str = "a refresh";
-        let protocol = self.protocol()?;
         let token = RefreshToken::new(refresh_token.expose().clone());
         let asked = Asked::new(self.http, patience, WHAT);
-        let relay = Relay::new(&asked);
-        let named = scopes.map(|scopes| {
-            let beside = scopes.iter().map(String::as_str);
-            std::iter::once("openid").chain(beside.filter(|scope| *scope != "openid"))
-        });
-        let answer = protocol
-            .exchange_refresh_token(&token)
-            .add_scopes(
-                named
-                    .into_iter()
-                    .flatten()
-                    .map(|scope| Scope::new(scope.to_owned())),
-            )
-            .request_async(&|request| relay.call(request))
-            .await;
-        let received = self.clock.now();
-        let seen = relay.seen();
-        let response = answer.map_err(|error| token_error(WHAT, error, seen.error))?;
+        let (response, received, skew) = loop {
+            let relay = Relay::new(&asked);
+            let named = scopes.map(|scopes| {
+                let beside = scopes.iter().map(String::as_str);
+                std::iter::once("openid").chain(beside.filter(|scope| *scope != "openid"))
+            });
+            let named = named.into_iter().flatten();
+            let answer = self
+                .protocol()?
+                .exchange_refresh_token(&token)
+                .add_scopes(named.map(|scope| Scope::new(scope.to_owned())))
+                .request_async(&|request| relay.call(request))
+                .await;
+            let received = self.clock.now();
+            let seen = relay.seen();
+            match answer.map_err(|error| token_error(WHAT, error, seen.error)) {
+                Err(error) if self.sends_secret_otherwise(&error) => {}
+                answer => break (answer?, received, seen.skew),
+            }
+        };
         Ok(Refreshed {
             refresh_token: tokens::refresh_token(&response),
-            tokens: self.checked(&response, None, received, seen.skew).await,
+            tokens: self.checked(&response, None, received, skew).await,
         })
     }
 

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use openidconnect::{
     AuthenticationFlow, CsrfToken, LoginHint, Nonce, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, Scope,
-    core::{CoreAuthPrompt, CoreResponseType},
-    url::Url,
+    RedirectUrl, Scope, core::CoreResponseType, url::Url,
 };
 
 use super::{
@@ -18,9 +16,6 @@ use crate::{
     http::Patience,
     world::{LocalListener, World},
 };
-
-/// The path that the provider sends the browser back to.
-pub(super) const PATH: &str = "/callback";
 
 /// How the login page is asked for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,12 +49,15 @@ impl Begun {
             way: "browser",
             reason,
         };
-        let listener = world
-            .listen_locally(None)
-            .await
-            .map_err(|error| no_way(format!("no port on 127.0.0.1: {error}")))?;
-        // The literal address: RFC 8252 section 8.3.
-        let redirect = RedirectUrl::new(format!("http://127.0.0.1:{}{PATH}", listener.port()))
+        let registered = client.registration.redirect();
+        let listening = world.listen_locally(registered.port()).await;
+        let listener = listening.map_err(|error| {
+            no_way(match registered.port() {
+                None => format!("no port on 127.0.0.1: {error}"),
+                Some(port) => format!("port {port}, which the redirect URL names: {error}"),
+            })
+        })?;
+        let redirect = RedirectUrl::new(registered.at(listener.port()))
             .map_err(|error| no_way(error.to_string()))?;
         let protocol = client.protocol()?.set_redirect_uri(redirect.clone());
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
@@ -74,8 +72,8 @@ impl Begun {
         if let Some(hint) = wish.login_hint {
             request = request.set_login_hint(LoginHint::new(hint.to_owned()));
         }
-        if wish.anew {
-            request = request.add_prompt(CoreAuthPrompt::Login);
+        for (name, value) in client.registration.parameters(wish.anew) {
+            request = request.add_extra_param(name, value);
         }
         let (url, state, nonce) = request.url();
         Ok(Self {
@@ -107,6 +105,7 @@ impl Begun {
             issuer_required: provider
                 .additional()
                 .authorization_response_iss_parameter_supported,
+            redirect: client.registration.redirect(),
             port: self.listener.port(),
         };
         let waited = tokio::time::timeout(limit, callback::receive(&self.listener, expectation));
@@ -114,20 +113,27 @@ impl Begun {
             seconds: limit.as_secs(),
         })??;
         drop(self.listener);
-        let protocol = client.protocol()?.set_redirect_uri(self.redirect);
         // A code is good once: a second attempt would end the session that the first one made.
         let asked = Asked::new(client.http, Patience::NONE, WHAT);
-        let relay = Relay::new(&asked);
-        let answer = protocol
-            .exchange_code(code)
-            .set_pkce_verifier(self.verifier)
-            .request_async(&|request| relay.call(request))
-            .await;
-        let received = client.clock.now();
-        let seen = relay.seen();
-        let response = answer.map_err(|error| token_error(WHAT, error, seen.error))?;
+        let (response, received, skew) = loop {
+            let relay = Relay::new(&asked);
+            let answer = client
+                .protocol()?
+                .set_redirect_uri(self.redirect.clone())
+                .exchange_code(code.clone())
+                .set_pkce_verifier(PkceCodeVerifier::new(self.verifier.secret().clone()))
+                .request_async(&|request| relay.call(request))
+                .await;
+            let received = client.clock.now();
+            let seen = relay.seen();
+            match answer.map_err(|error| token_error(WHAT, error, seen.error)) {
+                // Who is not let in has not used the code.
+                Err(error) if client.sends_secret_otherwise(&error) => {}
+                answer => break (answer?, received, seen.skew),
+            }
+        };
         client
-            .checked(&response, Some(&self.nonce), received, seen.skew)
+            .checked(&response, Some(&self.nonce), received, skew)
             .await
     }
 }

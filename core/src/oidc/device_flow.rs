@@ -33,20 +33,25 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    pub(super) async fn new(client: &Client<'_>, scopes: &[String]) -> Result<Self, Error> {
+    pub(super) async fn new(client: &mut Client<'_>, scopes: &[String]) -> Result<Self, Error> {
         const WHAT: &str = "a code for another device";
-        let protocol = client.device_protocol()?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let asked = Asked::new(client.http, Patience::USUAL, WHAT);
-        let relay = Relay::new(&asked);
-        let answer = protocol
-            .exchange_device_code()
-            .add_scopes(scopes.iter().cloned().map(Scope::new))
-            .add_extra_param("code_challenge", challenge.as_str())
-            .add_extra_param("code_challenge_method", challenge.method().as_str())
-            .request_async(&|request| relay.call(request))
-            .await;
-        let response = answer.map_err(|error| token_error(WHAT, error, relay.seen().error))?;
+        let response = loop {
+            let relay = Relay::new(&asked);
+            let answer = client
+                .device_protocol()?
+                .exchange_device_code()
+                .add_scopes(scopes.iter().cloned().map(Scope::new))
+                .add_extra_param("code_challenge", challenge.as_str())
+                .add_extra_param("code_challenge_method", challenge.method().as_str())
+                .request_async(&|request| relay.call(request))
+                .await;
+            match answer.map_err(|error| token_error(WHAT, error, relay.seen().error)) {
+                Err(error) if client.sends_secret_otherwise(&error) => {}
+                answer => break answer?,
+            }
+        };
         Ok(Self { response, verifier })
     }
 

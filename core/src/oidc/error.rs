@@ -153,6 +153,15 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The client has a secret, and it is not there.
+    #[error("the client's secret cannot be read: {reason}")]
+    ClientSecret {
+        /// Why not.
+        reason: String,
+    },
+    /// How the client is registered is not known.
+    #[error(transparent)]
+    KnownIssuers(#[from] super::KnownIssuersError),
     /// Sessions have no place: neither a home directory nor XDG_STATE_HOME.
     #[error("there is no place to keep a login: neither HOME nor XDG_STATE_HOME is set")]
     NoPlace,
@@ -231,6 +240,8 @@ impl Error {
                 | Self::Store(_)
                 | Self::Lock(_)
                 | Self::Seal(_)
+                | Self::ClientSecret { .. }
+                | Self::KnownIssuers(_)
         )
     }
 
@@ -239,6 +250,7 @@ impl Error {
             Self::Http(_) | Self::Store(_) | Self::Lock(_) | Self::Seal(_) => Kind::Failed,
             Self::Random(_) | Self::Session { .. } => Kind::Failed,
             Self::NoPlace | Self::NotOffered { .. } => Kind::Usage,
+            Self::ClientSecret { .. } | Self::KnownIssuers(_) => Kind::Usage,
             Self::BadIssuer { .. } | Self::NotAProvider { .. } | Self::OtherIssuer { .. } => {
                 Kind::Usage
             }
@@ -274,6 +286,7 @@ impl From<Error> for Failure {
             Error::Store(error) => error.into(),
             Error::Lock(error) => error.into(),
             Error::Seal(error) => error.into(),
+            Error::KnownIssuers(error) => error.into(),
             error => {
                 let failure = Self::new(error.kind(), error.to_string());
                 match error {

@@ -23,6 +23,7 @@ mod identity;
 mod known_issuers;
 mod probe;
 mod provider;
+mod registration;
 mod session;
 mod tokens;
 
@@ -36,6 +37,7 @@ pub use known_issuers::{
 };
 pub use probe::ClientCheck;
 pub use provider::{Provider, discovery_url};
+pub use registration::{Redirect, Registration};
 pub use session::{
     AudienceToken, Force, LoggedOut, LoginOptions, LoginWay, Obtained, Pending, Person, Record,
     Session, Sessions, Wanted,

@@ -2,14 +2,14 @@
 
 use openidconnect::url::{Url, form_urlencoded};
 
-use super::{Error, Provider};
+use super::{Error, Provider, Registration};
 use crate::{
     http::{self, Patience},
     world::World,
 };
 
 /// Where nobody listens: the provider is only to say whether it would send a browser there.
-const REDIRECT: &str = "http://127.0.0.1:65535/callback";
+const PORT: u16 = 65535;
 
 /// What a provider thinks of a client's wish to log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,7 @@ impl Provider {
         &self,
         client_id: &str,
         scopes: &[String],
+        registration: &Registration,
         http: &http::Client,
         world: &World,
     ) -> Result<ClientCheck, Error> {
@@ -55,16 +56,18 @@ impl Provider {
                 .map(String::as_str)
                 .filter(|scope| *scope != "openid"),
         );
+        let redirect = registration.redirect().at(PORT);
         let mut url: Url = self.metadata.authorization_endpoint().url().clone();
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", client_id)
-            .append_pair("redirect_uri", REDIRECT)
+            .append_pair("redirect_uri", &redirect)
             .append_pair("scope", &scope.join(" "))
             .append_pair("state", &value)
             .append_pair("nonce", &value)
             .append_pair("code_challenge", &value)
-            .append_pair("code_challenge_method", "S256");
+            .append_pair("code_challenge_method", "S256")
+            .extend_pairs(registration.parameters(false));
         let request = ::http::Request::get(url.as_str())
             .header(::http::header::ACCEPT, "text/html")
             .body(Vec::new())
@@ -83,16 +86,16 @@ impl Provider {
                 status: answer.status.as_u16(),
             }),
             Ok(_) => Ok(ClientCheck::Welcome),
-            Err(http::Error::Redirected { to, .. }) => Ok(redirected(&to)),
+            Err(http::Error::Redirected { to, .. }) => Ok(redirected(&to, &redirect)),
             Err(error) => Err(error.into()),
         }
     }
 }
 
 /// A redirect leads to the login page, or back with an error.
-fn redirected(to: &str) -> ClientCheck {
+fn redirected(to: &str, redirect: &str) -> ClientCheck {
     let Some(query) = to
-        .strip_prefix(REDIRECT)
+        .strip_prefix(redirect)
         .and_then(|rest| rest.strip_prefix(['?', '#']))
     else {
         return ClientCheck::Welcome;
@@ -116,27 +119,32 @@ fn redirected(to: &str) -> ClientCheck {
 mod tests {
     use super::*;
 
+    const REDIRECT: &str = "http://127.0.0.1:65535/callback";
+
     #[test]
     fn an_error_that_comes_back_is_told_from_a_login_page() {
         assert_eq!(
-            redirected("https://idp.example/login?error=none"),
+            redirected("https://idp.example/login?error=none", REDIRECT),
             ClientCheck::Welcome
         );
         assert_eq!(
-            redirected(&format!("{REDIRECT}?code=1")),
+            redirected(&format!("{REDIRECT}?code=1"), REDIRECT),
             ClientCheck::Welcome
         );
         assert_eq!(
-            redirected(&format!(
-                "{REDIRECT}?error=invalid_scope&error_description=Invalid+scopes%3A+openid+nope&state=x"
-            )),
+            redirected(
+                &format!(
+                    "{REDIRECT}?error=invalid_scope&error_description=Invalid+scopes%3A+openid+nope&state=x"
+                ),
+                REDIRECT
+            ),
             ClientCheck::Refused {
                 code: "invalid_scope".to_owned(),
                 description: Some("Invalid scopes: openid nope".to_owned())
             }
         );
         assert_eq!(
-            redirected("http://127.0.0.1:65535/callback-not?error=x"),
+            redirected("http://127.0.0.1:65535/callback-not?error=x", REDIRECT),
             ClientCheck::Welcome
         );
     }

@@ -54,6 +54,9 @@ pub(super) type Keys = JsonWebKeySet<CoreJsonWebKey>;
 pub struct Provider {
     pub(super) metadata: Metadata,
     pub(super) keys: Keys,
+    /// Whether a client's secret stands in the form, and not in a header (RFC 6749, section 2.3.1).
+    #[serde(default)]
+    pub(super) takes_secret_in_form: bool,
 }
 
 /// Where an issuer's document lies.
@@ -101,7 +104,15 @@ impl Provider {
             .map_err(|error| not_a_provider(error.to_string()))?;
         check(issuer, &metadata)?;
         let keys = keys(&metadata, issuer, http).await?;
-        Ok(Self { metadata, keys })
+        let methods = metadata.token_endpoint_auth_methods_supported();
+        let takes = |method| methods.is_some_and(|methods| methods.contains(&method));
+        let takes_secret_in_form = takes(CoreClientAuthMethod::ClientSecretPost)
+            && !takes(CoreClientAuthMethod::ClientSecretBasic);
+        Ok(Self {
+            metadata,
+            keys,
+            takes_secret_in_form,
+        })
     }
 
     /// Asks for the keys once more: a token was signed with one that is not known.

@@ -28,7 +28,8 @@ pub(crate) fn explain(error: Error, choice: &Choice, desk: &Desk<'_>) -> Failure
     let mut failure = Failure::from(error);
     if is_unknown {
         failure = failure.detail(
-            "the client's id is misspelt, or nobody has registered it: an administrator does",
+            "the client's id is misspelt, or nobody has registered it: an administrator does; or it \
+             has a secret, which --client-secret-file FILE tells login and setup",
         );
     }
     match next {

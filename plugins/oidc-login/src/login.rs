@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use datalab_core::{
     login::{Flow, Terminal},
-    oidc::{Force, LoginOptions, Obtained, Record, Wanted},
+    oidc::{Force, LoginOptions, Obtained, Record, Registration, Wanted},
     report::{Failure, Outcome, in_seconds, whole_seconds},
     store::KeyPlace,
 };
@@ -31,6 +31,8 @@ pub(crate) struct Request {
     pub(crate) names_issuer: bool,
     /// Whether kubeconfigs that do not name their server get tokens.
     pub(crate) any_server: bool,
+    /// What is new of how the client is registered.
+    pub(crate) registration: Registration,
 }
 
 /// A session that is there now.
@@ -129,11 +131,11 @@ pub(crate) async fn login(
     let began = desk.world.now();
     // An issuer that the user names is trusted by that; one that only a kubeconfig names is not.
     if request.names_issuer {
-        trust::trust(choice, request.any_server, desk).await?;
+        trust::trust(choice, request.any_server, &request.registration, desk).await?;
     } else {
         trust::ensure(choice, Destination::Caller, true, desk).await?;
-        if request.any_server {
-            trust::trust(choice, true, desk).await?;
+        if request.any_server || request.registration != Registration::default() {
+            trust::trust(choice, request.any_server, &request.registration, desk).await?;
         }
     }
     let options = LoginOptions {

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use datalab_core::{
-    oidc::{Familiarity, KnownIssuers, server_url},
+    oidc::{Familiarity, KnownIssuers, Registration, server_url},
     report::{Failure, Kind, printable, quoted_if_needed},
 };
 
@@ -173,6 +173,7 @@ fn to(destination: Destination<'_>) -> String {
 pub(crate) async fn trust(
     choice: &Choice,
     any_server: bool,
+    registration: &Registration,
     desk: &Desk<'_>,
 ) -> Result<(), Failure> {
     let identity = &choice.identity;
@@ -181,6 +182,7 @@ pub(crate) async fn trust(
         if any_server {
             known.add_server(UNNAMED);
         }
+        known.registration.learn(registration);
         // The last word counts: the one before may have been a slip.
         if let Some(file) = choice.authorities.first() {
             known.certificate_authority = Some(file.clone());

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::Registration;
+
 pub use self::{
     error::KnownIssuersError,
     way::{Way, server_url},
@@ -42,6 +44,9 @@ pub struct KnownIssuer {
     /// The platform whose word was taken for it, and is for where its services are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
+    /// How the client is registered.
+    #[serde(flatten)]
+    pub registration: Registration,
 }
 
 /// A service that tokens of an issuer can be for: by a scope of the same client, or by a client of
@@ -89,6 +94,7 @@ impl KnownIssuers {
                 audiences: Vec::new(),
                 certificate_authority: None,
                 platform: None,
+                registration: Registration::default(),
             });
             self.issuers.len() - 1
         });

@@ -120,7 +120,7 @@ impl Session<'_> {
         }
         // They hold a token of the earlier login, which may have been another person's.
         remove_replies(&record);
-        if client.keys_changed() {
+        if client.provider_changed() {
             self.keep_provider(folder, &client);
         }
         Ok((record, secrets))

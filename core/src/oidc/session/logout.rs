@@ -57,7 +57,7 @@ impl Session<'_> {
             Some(provider) => provider,
             None => Provider::discover(&self.identity.issuer, &http).await?,
         };
-        let client = self.client_of(provider, &http);
+        let client = self.client_of(provider, &http)?;
         let ended = match sso {
             true => {
                 client

@@ -231,7 +231,7 @@ impl Session<'_> {
         let taken = refreshed.tokens.and_then(|tokens| take(open, &tokens));
         // Also when the rest is of no use: the old refresh token may be used up.
         room.commit(&open.sealed(self.world)?)?;
-        if client.keys_changed() {
+        if client.provider_changed() {
             self.keep_provider(folder, &client);
         }
         taken

@@ -6,7 +6,7 @@ use std::{
 use super::{Obtained, Record, reply::remove_replies, secrets::Secrets};
 use crate::{
     http,
-    oidc::{Client, Error, Identity, Provider},
+    oidc::{Client, Error, Identity, KnownIssuers, Provider},
     store::{Folder, Sealer},
     world::World,
 };
@@ -199,7 +199,7 @@ impl Session<'_> {
         http: &'h http::Client,
     ) -> Result<Client<'h>, Error> {
         match self.kept_provider(folder) {
-            Some(provider) => Ok(self.client_of(provider, http)),
+            Some(provider) => self.client_of(provider, http),
             None => self.discovered(folder, http).await,
         }
     }
@@ -218,13 +218,32 @@ impl Session<'_> {
         http: &'h http::Client,
     ) -> Result<Client<'h>, Error> {
         let provider = Provider::discover(&self.identity.issuer, http).await?;
-        let client = self.client_of(provider, http);
+        let client = self.client_of(provider, http)?;
         self.keep_provider(folder, &client);
         Ok(client)
     }
 
-    pub(super) fn client_of<'h>(&self, provider: Provider, http: &'h http::Client) -> Client<'h> {
-        Client::new(http, provider, &self.identity.client_id, self.world.clock())
+    /// The client of this provider, as the user has said that it is registered: no kubeconfig says
+    /// so, because a stranger's could have any file sent to an issuer of their own as a secret.
+    pub(super) fn client_of<'h>(
+        &self,
+        provider: Provider,
+        http: &'h http::Client,
+    ) -> Result<Client<'h>, Error> {
+        let Identity {
+            issuer, client_id, ..
+        } = &self.identity;
+        let known = KnownIssuers::load(&KnownIssuers::folder(self.world)?)?;
+        let known = known.find(issuer, client_id);
+        let registration = known.map(|known| known.registration.clone());
+        let clock = self.world.clock();
+        Client::new(
+            http,
+            provider,
+            client_id,
+            registration.unwrap_or_default(),
+            clock,
+        )
     }
 
     /// Keeps what the provider says of itself; what cannot be kept is asked for again.

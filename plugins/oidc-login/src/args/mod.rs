@@ -1,5 +1,6 @@
 //! The command line, and the way from it to the exit code.
 
+mod registration;
 mod session;
 mod setup;
 mod verbs;
@@ -160,6 +161,7 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
             no_browser,
             prompt,
             any_server,
+            registration,
         }) => shell.run(
             cli::interruptible(async {
                 let request = login::Request {
@@ -169,6 +171,7 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
                     anew: prompt.is_some(),
                     names_issuer: session.issuer.is_some(),
                     any_server,
+                    registration: registration.into_registration(),
                 };
                 let desk = desk()?;
                 let choice = Choice::make(&session, &desk)?;

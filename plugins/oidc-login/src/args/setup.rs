@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use datalab_core::{cli::ConfirmArgs, oidc::Audience, words::Namespace};
 
+use super::registration::RegistrationArgs;
 use crate::setup::{Form, PrintRequest, SetupRequest, Source};
 
 #[derive(Args, Debug)]
@@ -90,6 +91,8 @@ pub(super) struct SetupArgs {
     /// For --print role-binding: the ClusterRole that the groups get in the namespace
     #[arg(long, value_name = "NAME", default_value = "edit", requires = "print")]
     role: String,
+    #[command(flatten)]
+    registration: RegistrationArgs,
 }
 
 /// How far setup goes: there is no server that could check what it writes.
@@ -128,6 +131,7 @@ impl SetupArgs {
             account,
             scopes,
             kubeconfig,
+            registration,
         } = self;
         SetupRequest {
             source: Source {
@@ -142,6 +146,7 @@ impl SetupArgs {
             account,
             scopes,
             audiences,
+            registration: registration.into_registration(),
             name,
             namespace,
             kubeconfig,

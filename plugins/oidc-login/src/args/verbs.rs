@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use datalab_core::words::Lifetime;
 
-use super::session::{FlowArgs, SessionArgs};
+use super::{
+    registration::RegistrationArgs,
+    session::{FlowArgs, SessionArgs},
+};
 
 #[derive(Args, Debug)]
 pub(super) struct GetTokenArgs {
@@ -33,6 +36,8 @@ pub(super) struct LoginArgs {
     /// Also give tokens to kubeconfigs that do not say which server they are for
     #[arg(long)]
     pub(super) any_server: bool,
+    #[command(flatten)]
+    pub(super) registration: RegistrationArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use datalab_core::{
     http::{self, Client, Options, Patience},
-    oidc::{self, Audience, ClientCheck, Provider, check_issuer},
+    oidc::{self, Audience, ClientCheck, Provider, Registration, check_issuer},
     report::{Failure, Kind},
     world::{Endpoint, World, read_file},
 };
@@ -27,6 +27,8 @@ pub(super) struct Target {
     pub(super) issuer_ca: Option<PathBuf>,
     pub(super) scopes: Vec<String>,
     pub(super) audiences: Vec<Audience>,
+    /// Beside what is known of it.
+    pub(super) registration: Registration,
     /// The host that entries are named after.
     pub(super) host: String,
     /// Where the platform that told it all tells its configuration.
@@ -87,6 +89,9 @@ pub(super) async fn check(
         let _ = authorities(file, &mut findings);
         std::path::absolute(file).unwrap_or_else(|_| file.clone())
     });
+    if let Err(error) = facts.registration.client_secret() {
+        findings.problem(error);
+    }
     // What get-token would refuse is not written down for it.
     if let Err(error) = check_issuer(issuer) {
         findings.problem(error);
@@ -119,6 +124,7 @@ pub(super) async fn check(
         platform: facts.platform,
         scopes: facts.scopes,
         audiences: facts.audiences,
+        registration: facts.registration,
         warnings: findings.warnings,
     })
 }
@@ -235,14 +241,21 @@ async fn provider(
             .iter()
             .filter_map(|audience| audience.scope.clone()),
     );
-    check_client(&provider, &http, client_id, &scopes, world, &mut findings).await;
+    let asked = provider
+        .check_client(client_id, &scopes, &facts.registration, &http, world)
+        .await;
+    judge(client_id, &facts.registration, asked, &mut findings);
     for audience in &facts.audiences {
         if let Some(other) = &audience.client_id
             && other != client_id
         {
             // The cluster can be used without it.
             let mut about_it = Findings::default();
-            check_client(&provider, &http, other, &[], world, &mut about_it).await;
+            let usual = Registration::default();
+            let asked = provider
+                .check_client(other, &[], &usual, &http, world)
+                .await;
+            judge(other, &usual, asked, &mut about_it);
             findings.warnings.extend(about_it.warnings);
             for problem in about_it.problems {
                 findings
@@ -259,22 +272,24 @@ async fn provider(
     findings
 }
 
-async fn check_client(
-    provider: &Provider,
-    http: &Client,
+/// What the issuer thinks of a client's wish to log in.
+fn judge(
     client_id: &str,
-    scopes: &[String],
-    world: &World,
+    registration: &Registration,
+    asked: Result<ClientCheck, oidc::Error>,
     findings: &mut Findings,
 ) {
-    match provider.check_client(client_id, scopes, http, world).await {
+    match asked {
         Ok(ClientCheck::Welcome) => {}
         Ok(ClientCheck::NotWelcome { status }) => findings.problem(
             Failure::new(
                 Kind::Refused,
                 format!("the issuer shows no login page to client {client_id:?} (HTTP {status})"),
             )
-            .detail("it does not know the client, or http://127.0.0.1/callback is none of the client's redirect URIs; --print keycloak-client has what is needed"),
+            .detail(format!(
+                "it does not know the client, or {} is none of the client's redirect URIs; --redirect-url names another, --print keycloak-client has what Keycloak needs",
+                registration.redirect_url.clone().unwrap_or_default()
+            )),
         ),
         Ok(ClientCheck::Refused { code, description }) => {
             let description = description.map(|text| format!(" ({text})")).unwrap_or_default();

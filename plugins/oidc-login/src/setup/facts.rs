@@ -2,7 +2,7 @@
 
 use datalab_core::{
     http::{Client, Options},
-    oidc::Audience,
+    oidc::{Audience, Registration},
     onyxia::{self, Platform, Region},
     report::{Failure, Kind},
     world::World,
@@ -20,6 +20,8 @@ pub(super) struct Facts {
     /// Beside `openid`.
     pub(super) scopes: Vec<String>,
     pub(super) audiences: Vec<Audience>,
+    /// How the client is registered.
+    pub(super) registration: Registration,
     /// Where the platform tells its configuration.
     pub(super) platform: Option<String>,
     /// What the platform has and we do not take over, a line each.
@@ -42,6 +44,7 @@ impl Facts {
                 facts.scopes.push(scope.clone());
             }
         }
+        facts.registration.learn(&request.registration);
         for audience in &request.audiences {
             facts.audiences.retain(|known| known.name != audience.name);
             facts.audiences.push(audience.clone());
@@ -99,9 +102,7 @@ impl Facts {
             .cloned()
             .collect();
         if let Some(parameters) = &login.extra_query_parameters {
-            facts.notes.push(format!(
-                "the platform's own pages add {parameters} to the login page's address; this tool does not"
-            ));
+            facts.registration.add_login_query(parameters);
         }
         let s3 = region
             .s3

@@ -1,6 +1,10 @@
 use std::path::PathBuf;
 
-use datalab_core::{cli::ConfirmArgs, oidc::Audience, words::Namespace};
+use datalab_core::{
+    cli::ConfirmArgs,
+    oidc::{Audience, Registration},
+    words::Namespace,
+};
 
 use super::PrintRequest;
 
@@ -16,6 +20,8 @@ pub(crate) struct SetupRequest {
     pub(crate) account: Option<String>,
     pub(crate) scopes: Vec<String>,
     pub(crate) audiences: Vec<Audience>,
+    /// How the client is registered, beside what is known of it.
+    pub(crate) registration: Registration,
     /// Of the entries.
     pub(crate) name: Option<String>,
     pub(crate) namespace: Option<Namespace>,

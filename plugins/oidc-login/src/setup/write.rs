@@ -165,6 +165,7 @@ fn learn(known: &mut KnownIssuers, target: &Target) {
     if let Some(file) = &target.issuer_ca {
         entry.certificate_authority = Some(file.clone());
     }
+    entry.registration.learn(&target.registration);
     if let Some(url) = &target.platform {
         entry.platform = Some(url.clone());
     }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use datalab_lab::identity_provider::Endpoint;
+use datalab_lab::identity_provider::{Client, Endpoint};
 
-use crate::desk::Desk;
+use crate::desk::{CLIENT, Desk};
+use crate::page::parameters;
 
 /// As Dex, Google, Entra ID and oidc-provider do it without `offline_access`.
 #[test]
@@ -27,7 +28,10 @@ fn without_a_refresh_token_the_token_is_served_to_its_end() {
     assert_eq!(desk.provider.logins(), 1);
     // Other services' tokens need one, and another login would not bring it.
     let other = desk.verb("token").words(["--audience", "minio"]).run();
-    assert!(other.stderr.contains("offline_access") || other.code == 0, "{other}");
+    assert!(
+        other.stderr.contains("offline_access") || other.code == 0,
+        "{other}"
+    );
     desk.until("the end of the token", || {
         desk.forget_replies();
         desk.get_token().run().token() != token
@@ -74,7 +78,10 @@ fn a_logout_page_for_people_ends_nothing_and_is_shown() {
     assert_eq!(output.code, 6, "{output}");
     desk.keep("logout-by-hand", &output);
     assert_eq!(desk.provider.live_refresh_tokens(), Vec::<String>::new());
-    let page = output.stdout.split_whitespace().find(|word| word.contains("client_id="));
+    let page = output
+        .stdout
+        .split_whitespace()
+        .find(|word| word.contains("client_id="));
     assert!(page.is_some_and(|page| !page.contains("token")), "{output}");
 }
 
@@ -100,9 +107,107 @@ fn a_refresh_may_leave_out_the_name() {
     desk.log_in();
     desk.provider.set(|settings| {
         let nothing = serde_json::Value::Null;
-        settings.claims.insert("preferred_username".to_owned(), nothing);
+        settings
+            .claims
+            .insert("preferred_username".to_owned(), nothing);
     });
     let refresh = desk.verb("refresh").words(["--now"]).run();
     assert_eq!(refresh.code, 0, "{refresh}");
     assert!(refresh.stdout.contains("alice"), "{refresh}");
+}
+
+/// A secret with everything that has to be written otherwise in a form.
+const SECRET: &str = "s3cr:t/+ %&=\u{e9}";
+
+/// As Google's installed applications, and most clients of Dex: a secret, and one address to come
+/// back to, with a port.
+#[test]
+fn a_client_with_a_secret_and_a_fixed_redirect_logs_in_and_is_renewed() {
+    for (secret_in_form, codes) in [(false, 1), (true, 2)] {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let redirect = format!("http://localhost:{}", port.local_addr().unwrap().port());
+        drop(port);
+        let desk = Desk::with(|settings| {
+            let client = Client {
+                redirect_uris: vec![redirect.clone()],
+                device_flow: true,
+                secret: Some(SECRET.to_owned()),
+                secret_in_form,
+            };
+            settings.clients.insert(CLIENT.to_owned(), client);
+        });
+        let file = desk.path("client-secret");
+        desk.write_private(&file, format!("{SECRET}\n").as_bytes());
+        let login = desk
+            .verb("login")
+            .words(["--client-secret-file", file.to_str().unwrap()])
+            .words(["--redirect-url", &redirect])
+            .words(["--login-parameter", "kc_idp_hint=corp", "--scope", "minio"])
+            .run();
+        assert_eq!(login.code, 0, "{login}");
+        let page = parameters(&desk.pages().asked()[0]);
+        assert_eq!(page["redirect_uri"], redirect);
+        assert_eq!(page["kc_idp_hint"], "corp");
+        // What the client takes is found out once.
+        assert_eq!(desk.provider.count(Endpoint::RedeemCode), codes);
+        desk.provider.forget_requests();
+        let refresh = desk.verb("refresh").words(["--now"]).run();
+        assert_eq!(refresh.code, 0, "{refresh}");
+        let audience = desk.verb("token").words(["--audience", "minio"]).run();
+        assert_eq!(audience.code, 0, "{audience}");
+        desk.log_in();
+        let logout = desk.verb("logout").run();
+        assert_eq!(logout.code, 0, "{logout}");
+        assert_eq!(desk.provider.live_refresh_tokens(), Vec::<String>::new());
+        // A login by a program, and on another device, knows it all.
+        desk.log_in();
+        let login = ["--flow", "device", "--prompt", "login"];
+        let login = desk.verb("login").words(login).start();
+        desk.until("the code", || {
+            !desk.provider.waiting_user_codes().is_empty()
+        });
+        let code = desk.provider.waiting_user_codes().remove(0);
+        desk.provider.approve_device(&code);
+        let login = login.wait();
+        assert_eq!(login.code, 0, "{login}");
+        for file in desk.files() {
+            let content = std::fs::read(&file).unwrap();
+            assert!(
+                !String::from_utf8_lossy(&content).contains("s3cr"),
+                "{}",
+                file.display()
+            );
+        }
+        // The secret is gone: nothing is asked, and that is said.
+        std::fs::remove_file(&file).unwrap();
+        let refresh = desk.verb("refresh").words(["--now"]).run();
+        refresh.failed(2);
+        assert!(refresh.stderr.contains("client-secret"), "{refresh}");
+    }
+}
+
+/// The counterparts: the secret counts, and no kubeconfig names the file that is sent as one.
+#[test]
+fn a_clients_secret_is_needed_and_comes_from_its_user_alone() {
+    let desk = Desk::with(|settings| {
+        let client = settings.clients.get_mut(CLIENT).unwrap();
+        client.secret = Some(SECRET.to_owned());
+    });
+    let without = desk.verb("login").run();
+    without.failed(4);
+    desk.keep("login-without-client-secret", &without);
+    let file = desk.path("client-secret");
+    desk.write_private(&file, SECRET.as_bytes());
+    let words = ["--client-secret-file", file.to_str().unwrap()];
+    desk.get_token().words(words).run().failed(2);
+    let wrong = desk
+        .verb("login")
+        .words(["--redirect-url", "http://evil.example/"])
+        .run();
+    wrong.failed(2);
+    let taken = desk
+        .verb("login")
+        .words(["--login-parameter", "state=x"])
+        .run();
+    taken.failed(2);
 }

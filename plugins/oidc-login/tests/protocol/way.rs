@@ -94,7 +94,8 @@ fn who_comes_to_log_in_is_not_held_up_by_a_session_of_no_use() {
     std::thread::sleep(std::time::Duration::from_secs(3));
     let refused = What::Answer(Reply::error(400, "invalid_scope", "Invalid scopes"));
     desk.provider
-        .arm([Fault::at(Endpoint::Refresh, refused).times(2)]);
+        .arm([Fault::at(Endpoint::Refresh, refused).times(4)]);
+    // Twice each: with the scopes, and with none.
     desk.get_token().run().failed(4);
     let logins = desk.provider.logins();
     let output = desk.verb("login").run();

@@ -107,6 +107,26 @@ fn a_client_that_may_not_log_in_is_refused() {
     stage
         .provider
         .set(|settings| settings.person = Person::Hesitates);
+    // One that comes back to one address only is welcome there.
+    stage.provider.set(|settings| {
+        let mut client = datalab_lab::identity_provider::default_client();
+        client.redirect_uris = vec!["http://localhost:8000".to_owned()];
+        settings.clients.insert("fixed".to_owned(), client);
+    });
+    assert_eq!(run("fixed").code, 4);
+    stage.is_untouched();
+    let mut fixed = words("fixed").to_vec();
+    fixed.extend(
+        [
+            "--dry-run=client",
+            "--redirect-url",
+            "http://localhost:8000",
+        ]
+        .map(str::to_owned),
+    );
+    let fixed = stage.setup(&fixed.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(fixed.code, 0, "{}", fixed.stderr);
+    stage.is_untouched();
     assert_eq!(run("kubernetes").code, 0);
     assert!(stage.kubeconfig().is_some());
     assert_eq!(stage.provider.logins(), 0);

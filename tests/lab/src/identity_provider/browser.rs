@@ -78,8 +78,10 @@ impl Browser {
     /// The server cannot be reached, or is not who it must be.
     pub fn get(&self, url: &str) -> io::Result<Page> {
         let (_, authority, path) = parts(url)?;
+        // As browsers write a path that is not there.
+        let slash = if path.starts_with('/') { "" } else { "/" };
         let request = format!(
-            "GET {path} HTTP/1.1\r\nhost: {authority}\r\naccept: text/html\r\nconnection: close\r\n\r\n"
+            "GET {slash}{path} HTTP/1.1\r\nhost: {authority}\r\naccept: text/html\r\nconnection: close\r\n\r\n"
         );
         self.send(url, &request)
     }

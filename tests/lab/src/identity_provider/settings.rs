@@ -92,6 +92,10 @@ pub struct Client {
     pub redirect_uris: Vec<String>,
     /// It may use the device flow.
     pub device_flow: bool,
+    /// Without it nobody is the client, if it has one: RFC 6749, section 2.3.1.
+    pub secret: Option<String>,
+    /// The secret has to stand in the form, and not in a header.
+    pub secret_in_form: bool,
 }
 
 /// Where the provider is not honest; `None` and `false` are honest.
@@ -185,6 +189,8 @@ pub fn default_client() -> Client {
     Client {
         redirect_uris: vec!["http://127.0.0.1/callback".to_owned()],
         device_flow: true,
+        secret: None,
+        secret_in_form: false,
     }
 }
 

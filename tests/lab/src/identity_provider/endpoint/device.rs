@@ -23,7 +23,7 @@ const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 pub(super) fn begin(state: &mut State, seen: &Seen) -> Reply {
     let allowed = ["scope", "code_challenge", "code_challenge_method", "nonce"];
     let client = match checked_form(state, seen, &allowed) {
-        Ok(client) => client.to_owned(),
+        Ok(client) => client,
         Err(reply) => return reply,
     };
     let parameter = |name: &str| seen.form.get(name).map_or("", String::as_str);

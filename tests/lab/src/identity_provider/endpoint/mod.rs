@@ -7,11 +7,13 @@ mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use data_encoding::BASE64;
 use serde_json::json;
 
 use super::REALM;
 use super::Reply;
 use super::Seen;
+use super::decode;
 use super::state::{Session, State};
 
 /// What a request is for.
@@ -119,7 +121,10 @@ fn discovery(state: &State) -> Reply {
             "subject_types_supported": ["public"],
             // As Keycloak: all that it could do, which is no reason to accept it.
             "id_token_signing_alg_values_supported": ["ES256", "RS256", "HS256", "none"],
-            "token_endpoint_auth_methods_supported": ["none"],
+            // Both, whichever a client is registered with: as most do.
+            "token_endpoint_auth_methods_supported": [
+                "none", "client_secret_basic", "client_secret_post",
+            ],
             "scopes_supported": ["openid", "profile", "email", "offline_access", "minio", "vault"],
             "claims_supported": ["aud", "sub", "iss", "preferred_username", "groups"],
             "code_challenge_methods_supported": ["plain", "S256"],
@@ -164,7 +169,8 @@ fn scopes(state: &State, text: &str) -> Result<BTreeSet<String>, String> {
 }
 
 /// A form, from a client that is known, with these parameters and no others; or what is answered.
-fn checked_form<'a>(state: &mut State, seen: &'a Seen, allowed: &[&str]) -> Result<&'a str, Reply> {
+fn checked_form(state: &mut State, seen: &Seen, allowed: &[&str]) -> Result<String, Reply> {
+    const OF_ITSELF: [&str; 2] = ["client_id", "client_secret"];
     let kind = seen.header("content-type").unwrap_or_default();
     if !seen.is_form() {
         state.complain(seen, format!("{kind:?} is not a form"));
@@ -180,7 +186,7 @@ fn checked_form<'a>(state: &mut State, seen: &'a Seen, allowed: &[&str]) -> Resu
     }
     if let Some((name, _)) = pairs
         .iter()
-        .find(|(name, _)| name != "client_id" && !allowed.contains(&name.as_str()))
+        .find(|(name, _)| !OF_ITSELF.contains(&name.as_str()) && !allowed.contains(&name.as_str()))
     {
         state.complain(seen, format!("the parameter {name} does not belong here"));
         return Err(Reply::error(
@@ -197,16 +203,40 @@ fn checked_form<'a>(state: &mut State, seen: &'a Seen, allowed: &[&str]) -> Resu
             "query parameters are not allowed",
         ));
     }
-    let client = seen.form.get("client_id").map(String::as_str);
-    match client.filter(|client| state.settings.clients.contains_key(*client)) {
-        Some(client) => Ok(client),
-        None => {
-            state.complain(seen, "no client, or none that is known");
-            Err(Reply::error(
-                401,
-                "invalid_client",
-                "Invalid client or Invalid client credentials",
-            ))
+    let in_form = seen.form.get("client_secret");
+    let (in_header, client) = match basic(seen) {
+        Some((client, secret)) => (Some(secret), Some(client)),
+        None => (None, seen.form.get("client_id").cloned()),
+    };
+    let refusal = Reply::error(
+        401,
+        "invalid_client",
+        "Invalid client or Invalid client credentials",
+    );
+    let known = client.and_then(|client| Some((state.settings.clients.get(&client)?, client)));
+    let Some((known, client)) = known else {
+        state.complain(seen, "no client, or none that is known");
+        return Err(refusal);
+    };
+    let given = match known.secret_in_form {
+        true => in_form,
+        false => in_header.as_ref(),
+    };
+    match &known.secret {
+        // The right one in the wrong place, among others: the client may not know better.
+        Some(secret) if given != Some(secret) => Err(refusal),
+        None if in_form.is_some() || in_header.is_some() => {
+            state.complain(seen, "a public client has no secret");
+            Err(refusal)
         }
+        _ => Ok(client),
     }
+}
+
+/// The client and its secret in the header: RFC 6749, section 2.3.1.
+fn basic(seen: &Seen) -> Option<(String, String)> {
+    let encoded = seen.header("authorization")?.strip_prefix("Basic ")?;
+    let text = String::from_utf8(BASE64.decode(encoded.as_bytes()).ok()?).ok()?;
+    let (client, secret) = text.split_once(':')?;
+    Some((decode(client), decode(secret)))
 }

@@ -27,9 +27,9 @@ pub(super) fn answer(state: &mut State, seen: &Seen) -> Reply {
         Err(reply) => return reply,
     };
     match seen.endpoint {
-        Endpoint::RedeemCode => redeem(state, seen, client),
-        Endpoint::Refresh => refresh(state, seen, client),
-        Endpoint::PollDevice => device::poll(state, seen, client),
+        Endpoint::RedeemCode => redeem(state, seen, &client),
+        Endpoint::Refresh => refresh(state, seen, &client),
+        Endpoint::PollDevice => device::poll(state, seen, &client),
         _ => Reply::error(400, "unsupported_grant_type", "Unsupported grant_type"),
     }
 }
