@@ -2,6 +2,7 @@
 //! login was set up with.
 
 mod address;
+mod amazon;
 mod duration;
 mod place;
 mod platform;

@@ -6,6 +6,7 @@ use datalab_core::{
 use super::{
     Addressing, Source, TokenSource, UNTOUCHED,
     address::{check_transport, origin},
+    amazon::Amazon,
     platform,
 };
 use crate::{
@@ -37,6 +38,7 @@ pub(crate) async fn places(source: &Source, desk: &Desk<'_>) -> Result<Vec<Place
     let address = match (&source.onyxia, &source.endpoint) {
         (Some(address), _) => Some(address.clone()),
         (None, Some(_)) => None,
+        (None, None) if source.server == Some(Server::Aws) => None,
         (None, None) => Some(known_platform(desk)?),
     };
     let mut places = match &address {
@@ -124,12 +126,19 @@ async fn of_platform(
 }
 
 fn of_flags(source: &Source) -> Result<Place, Failure> {
-    let url = origin(source.endpoint.as_deref().unwrap_or_default())?;
+    let url = match &source.endpoint {
+        Some(url) => origin(url)?,
+        None => Amazon::endpoint(source.region.as_deref())?,
+    };
+    let amazon = Amazon::of(&url);
     let is_static = source.server == Some(Server::Static);
     Ok(Place {
-        sts_url: (!is_static).then(|| url.clone()),
+        sts_url: (!is_static).then(|| match &amazon {
+            Some(amazon) => amazon.sts_url.clone(),
+            None => url.clone(),
+        }),
         store: Store {
-            region: DEFAULT_REGION.to_owned(),
+            region: amazon.map_or_else(|| DEFAULT_REGION.to_owned(), |amazon| amazon.region),
             path_style: !url.contains(".amazonaws.com"),
             url,
         },
@@ -282,6 +291,33 @@ mod tests {
             ("eu", false)
         );
         assert_eq!(place.roles[0].arn.as_deref(), Some("arn:x"));
+    }
+
+    #[test]
+    fn aws_has_its_token_service_elsewhere() {
+        let place = completed(&source("https://s3.eu-west-3.amazonaws.com")).unwrap();
+        let sts = "https://sts.eu-west-3.amazonaws.com";
+        assert_eq!(place.sts_url.as_deref(), Some(sts));
+        assert_eq!(
+            (place.store.region.as_str(), place.store.path_style),
+            ("eu-west-3", false)
+        );
+        // Without an address, a region is enough; and a flag still wins.
+        let source = Source {
+            endpoint: None,
+            server: Some(Server::Aws),
+            region: Some("us-gov-west-1".to_owned()),
+            sts_endpoint: Some("https://sts.example".to_owned()),
+            ..source("")
+        };
+        let place = completed(&source).unwrap();
+        assert_eq!(place.store.url, "https://s3.us-gov-west-1.amazonaws.com");
+        assert_eq!(place.sts_url.as_deref(), Some("https://sts.example"));
+        let nowhere = Source {
+            region: None,
+            ..source
+        };
+        assert!(completed(&nowhere).is_err());
     }
 
     #[test]
