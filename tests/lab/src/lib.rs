@@ -35,6 +35,7 @@ mod cloudnative_pg;
 mod command;
 pub mod consumers;
 mod control_plane;
+pub mod desk;
 mod directories;
 mod file;
 mod guest;

@@ -7,7 +7,7 @@ use crate::desk::Desk;
 
 /// What is left of the reply's life, by this machine's clock.
 fn seconds_left(output: &Output) -> i64 {
-    let reply = output.reply();
+    let reply = output.json();
     let expiry = reply["status"]["expirationTimestamp"].as_str().unwrap();
     expiry.parse::<Timestamp>().unwrap().as_second() - Timestamp::now().as_second()
 }

@@ -1,19 +1,21 @@
 //! A user's desk: a home of its own, a browser, an identity provider, and the tool.
 
-use std::fs;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use datalab_lab::desk::{self, Home};
 use datalab_lab::identity_provider::{IdentityProvider, Options, Settings};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::call::{Call, Output};
 use crate::page::Pages;
+
+pub(crate) use datalab_lab::desk::PATIENCE;
 
 /// The client that the desk's kubeconfig would name.
 pub(crate) const CLIENT: &str = "kubernetes";
@@ -21,15 +23,12 @@ pub(crate) const CLIENT: &str = "kubernetes";
 /// The API server that it would name.
 pub(crate) const SERVER: &str = "https://203.0.113.7:6443";
 
-/// Longer than anything takes that has to happen, on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
 /// How often something is looked for.
 const POLL: Duration = Duration::from_millis(10);
 
 pub(crate) struct Desk {
     pub(crate) provider: Arc<IdentityProvider>,
-    folder: TempDir,
+    home: Home,
     pages: Pages,
     over: Arc<AtomicBool>,
     person: Option<JoinHandle<()>>,
@@ -58,25 +57,18 @@ impl Desk {
 
     /// A desk whose user has never heard of the issuer.
     pub(crate) fn stranger(options: Options) -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("datalab-desk-")
-            .tempdir()
-            .unwrap();
+        let home = Home::new();
         let provider = Arc::new(IdentityProvider::start(options).unwrap());
-        let pages = Pages::new(folder.path(), Arc::clone(&provider));
+        let pages = Pages::new(&home.path(""), Arc::clone(&provider));
         let over = Arc::new(AtomicBool::new(false));
         let desk = Self {
             person: Some(Self::person(pages.clone(), Arc::clone(&over))),
             provider,
-            folder,
+            home,
             pages,
             over,
             complaints_expected: false,
         };
-        for name in ["home", "config", "state", "cache", "run", "tmp"] {
-            let mut builder = fs::DirBuilder::new();
-            builder.mode(0o700).create(desk.path(name)).unwrap();
-        }
         desk.write_browser();
         desk
     }
@@ -105,7 +97,11 @@ impl Desk {
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.home.path(name)
+    }
+
+    pub(crate) fn environment(&self) -> BTreeMap<&'static str, OsString> {
+        self.home.environment()
     }
 
     pub(crate) fn pages(&self) -> &Pages {
@@ -152,66 +148,26 @@ impl Desk {
 
     /// Adds an issuer to those that the user has said yes to.
     pub(crate) fn knows(&self, issuer: &str, servers: &[&str]) {
-        let document = json!({
-            "apiVersion": "datalab/v1",
-            "kind": "KnownIssuers",
-            "issuers": [{
-                "issuer": issuer,
-                "clientId": CLIENT,
-                "servers": servers,
-                "certificateAuthority": self.provider.authority(),
-            }],
-        });
-        let folder = self.path("config/kubectl-datalab");
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .unwrap();
-        self.write_private(
-            &folder.join("issuers.json"),
-            document.to_string().as_bytes(),
-        );
+        self.home.write_known_issuers(&json!([{
+            "issuer": issuer,
+            "clientId": CLIENT,
+            "servers": servers,
+            "certificateAuthority": self.provider.authority(),
+        }]));
     }
 
     /// The issuers that the user has said yes to.
     pub(crate) fn known_issuers(&self) -> Value {
-        match fs::read(self.path("config/kubectl-datalab/issuers.json")) {
-            Ok(text) => serde_json::from_slice(&text).unwrap(),
-            Err(_) => Value::Null,
-        }
+        self.home.known_issuers()
     }
 
     pub(crate) fn write_private(&self, path: &Path, content: &[u8]) {
-        use std::io::Write as _;
-        let mut options = fs::OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)
-            .unwrap();
-        file.write_all(content).unwrap();
+        self.home.write_private(path, content);
     }
 
     /// Every file below the desk's state, cache and runtime folders, in order.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        let mut open = ["state", "cache", "run"]
-            .map(|name| self.path(name))
-            .to_vec();
-        while let Some(folder) = open.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let entry = entry.unwrap();
-                match entry.file_type().unwrap().is_dir() {
-                    true => open.push(entry.path()),
-                    false => found.push(entry.path()),
-                }
-            }
-        }
-        found.sort();
-        found
+        self.home.files(&["state", "cache", "run"])
     }
 
     /// The one file of this name, `session.json` say, or below a folder of this name, `replies`.
@@ -228,11 +184,7 @@ impl Desk {
 
     /// Forgets the ready-made replies, so that the next call looks at the session.
     pub(crate) fn forget_replies(&self) {
-        for file in self.files() {
-            if file.components().any(|part| part.as_os_str() == "replies") {
-                fs::remove_file(file).unwrap();
-            }
-        }
+        self.home.forget_replies();
     }
 
     /// Asserts that a call showed what `snapshots/NAME.snap` holds.
@@ -253,12 +205,8 @@ impl Desk {
 
     /// Waits for something.
     #[track_caller]
-    pub(crate) fn until(&self, what: &str, mut happened: impl FnMut() -> bool) {
-        let begun = Instant::now();
-        while !happened() {
-            assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
-            thread::sleep(POLL);
-        }
+    pub(crate) fn until(&self, what: &str, happened: impl FnMut() -> bool) {
+        desk::until(what, happened);
     }
 
     /// A browser that makes as much noise as browsers do, notes what it was given, and what else it
@@ -271,11 +219,9 @@ impl Desk {
              env >> {0}/browser-environment\n\
              printf '%s\\n' \"$#\" >> {0}/browser-arguments\n\
              printf '%s\\n' \"$1\" >> {0}/pages\n",
-            self.folder.path().display()
+            self.path("").display()
         );
-        let path = self.path("browser");
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        self.home.write_browser(&script);
     }
 }
 
@@ -284,16 +230,7 @@ pub(crate) fn side_by_side<C: Send>(
     cases: impl IntoIterator<Item = C>,
     play: impl Fn(C) -> String + Sync,
 ) -> String {
-    thread::scope(|scope| {
-        let played: Vec<_> = cases
-            .into_iter()
-            .map(|case| scope.spawn(|| play(case)))
-            .collect();
-        let told = played.into_iter().map(|case| case.join());
-        // The case itself has said what was wrong with it.
-        told.map(|told| told.expect("because no case failed"))
-            .collect()
-    })
+    desk::side_by_side(cases, play).concat()
 }
 
 impl Drop for Desk {

@@ -17,7 +17,7 @@ fn the_reply_is_one_object_in_the_version_that_was_asked_for() {
         for _ in 0..2 {
             let call = desk.verb("get-token").asked_by_kubectl(version, false);
             let output = call.run();
-            let reply = output.reply();
+            let reply = output.json();
             let version = format!("client.authentication.k8s.io/{version}");
             assert_eq!(reply["apiVersion"], json!(version), "{output}");
             assert_eq!(reply["kind"], "ExecCredential");
@@ -35,7 +35,7 @@ fn the_reply_expires_before_the_token_and_never_in_the_past() {
     for seconds in [4, 20, 300] {
         let desk = Desk::with(|settings| settings.access_token_seconds = seconds);
         let output = desk.log_in();
-        let reply = output.reply();
+        let reply = output.json();
         let said = reply["status"]["expirationTimestamp"].as_str().unwrap();
         let said = said.parse::<Timestamp>().unwrap().as_second();
         let expiry = output.claims()["exp"].as_i64().unwrap();
@@ -59,7 +59,7 @@ fn by_hand_the_reply_is_that_of_v1() {
     let desk = Desk::new();
     desk.log_in();
     let output = desk.verb("get-token").run();
-    let version = output.reply()["apiVersion"].clone();
+    let version = output.json()["apiVersion"].clone();
     assert_eq!(version, "client.authentication.k8s.io/v1");
 }
 

@@ -13,7 +13,7 @@ use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::call::{Call, Output};
+use crate::call::{Call, Output, check};
 use crate::desk::{Desk, PATIENCE};
 
 /// The tool, at a terminal: stdin and stderr are it, stdout is a pipe to kubectl.
@@ -143,10 +143,16 @@ impl<'a> Terminal<'a> {
         self.desk
             .until("the end of what is shown", || reader.is_finished());
         let screen = self.screen();
-        let output = Output::new(self.command, said.join().unwrap(), screen, code);
+        let output = Output {
+            command: self.command,
+            stdout: said.join().unwrap(),
+            stderr: screen,
+            code,
+            took: begun.elapsed(),
+        };
         // Where both are one, what is on the screen may have been asked for.
         if !all {
-            output.check(self.desk);
+            check(&output, self.desk);
         }
         output
     }

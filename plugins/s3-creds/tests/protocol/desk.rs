@@ -1,17 +1,18 @@
 //! A user's desk: a home of its own, a browser, an identity provider, a store, and the tool.
 
-use std::fs;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
 
+use datalab_lab::desk::{self, Home};
 use datalab_lab::identity_provider::{self, IdentityProvider};
 use datalab_lab::object_storage::{Dialect, ObjectStorage, Options, Trust};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::call::{Call, Output};
+
+pub(crate) use datalab_lab::desk::PATIENCE;
 
 /// The client that logs in.
 pub(crate) const CLIENT: &str = "kubernetes";
@@ -19,17 +20,11 @@ pub(crate) const CLIENT: &str = "kubernetes";
 /// The client that the store was configured with, and the scope that puts it into a token.
 pub(crate) const STORE_CLIENT: &str = "minio";
 
-/// Longer than anything takes that has to happen, on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How often something is looked for.
-const POLL: Duration = Duration::from_millis(10);
-
 pub(crate) struct Desk {
     pub(crate) provider: IdentityProvider,
     pub(crate) storage: ObjectStorage,
     pub(crate) dialect: Dialect,
-    folder: TempDir,
+    home: Home,
 }
 
 impl Desk {
@@ -40,10 +35,6 @@ impl Desk {
 
     /// The same, with a store that is told something from the start.
     pub(crate) fn with(dialect: Dialect, change: impl FnOnce(&mut Options)) -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("datalab-desk-")
-            .tempdir()
-            .unwrap();
         let provider = IdentityProvider::start(identity_provider::Options::default()).unwrap();
         provider.set(|settings| {
             settings
@@ -63,19 +54,19 @@ impl Desk {
             storage: ObjectStorage::start(options).unwrap(),
             provider,
             dialect,
-            folder,
+            home: Home::new(),
         };
-        for name in ["home", "config", "state", "cache", "run", "tmp"] {
-            let mut builder = fs::DirBuilder::new();
-            builder.mode(0o700).create(desk.path(name)).unwrap();
-        }
         desk.write_browser();
         desk.knows(desk.storage.url());
         desk
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.home.path(name)
+    }
+
+    pub(crate) fn environment(&self) -> BTreeMap<&'static str, OsString> {
+        self.home.environment()
     }
 
     /// The tool, with these words.
@@ -127,67 +118,26 @@ impl Desk {
 
     /// The user has said yes to tokens of the provider for this service.
     pub(crate) fn knows(&self, service: &str) {
-        let document = json!({
-            "apiVersion": "datalab/v1",
-            "kind": "KnownIssuers",
-            "issuers": [{
-                "issuer": self.provider.issuer(),
-                "clientId": CLIENT,
-                "servers": [service],
-                "certificateAuthority": self.provider.authority(),
-            }],
-        });
-        let folder = self.path("config/kubectl-datalab");
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .unwrap();
-        self.write_private(
-            &folder.join("issuers.json"),
-            document.to_string().as_bytes(),
-        );
+        self.home.write_known_issuers(&json!([{
+            "issuer": self.provider.issuer(),
+            "clientId": CLIENT,
+            "servers": [service],
+            "certificateAuthority": self.provider.authority(),
+        }]));
     }
 
     pub(crate) fn write_private(&self, path: &Path, content: &[u8]) {
-        use std::io::Write as _;
-        let mut options = fs::OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)
-            .unwrap();
-        file.write_all(content).unwrap();
+        self.home.write_private(path, content);
     }
 
     /// Every file below the desk's state, cache and runtime folders, in order.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        let mut open = ["state", "cache", "run", "config"]
-            .map(|name| self.path(name))
-            .to_vec();
-        while let Some(folder) = open.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let entry = entry.unwrap();
-                match entry.file_type().unwrap().is_dir() {
-                    true => open.push(entry.path()),
-                    false => found.push(entry.path()),
-                }
-            }
-        }
-        found.sort();
-        found
+        self.home.files(&["state", "cache", "run", "config"])
     }
 
     /// Forgets answers that are ready, so that the next call looks at the keys that are kept.
     pub(crate) fn forget_answers(&self) {
-        for file in self.files() {
-            if file.components().any(|part| part.as_os_str() == "replies") {
-                fs::remove_file(file).unwrap();
-            }
-        }
+        self.home.forget_replies();
     }
 
     /// Asserts that a text is what `snapshots/NAME.snap` holds.
@@ -198,12 +148,8 @@ impl Desk {
 
     /// Waits for something.
     #[track_caller]
-    pub(crate) fn until(&self, what: &str, mut happened: impl FnMut() -> bool) {
-        let begun = Instant::now();
-        while !happened() {
-            assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
-            thread::sleep(POLL);
-        }
+    pub(crate) fn until(&self, what: &str, happened: impl FnMut() -> bool) {
+        desk::until(what, happened);
     }
 
     /// A browser: curl, which follows the login page to the tool's own port.
@@ -211,12 +157,10 @@ impl Desk {
         let script = format!(
             "#!/bin/sh\nenv >> {0}/browser-environment\nprintf '%s\\n' \"$1\" >> {0}/pages\n\
              exec curl --silent --location --max-time 60 --noproxy '*' --cacert {1} \"$1\" >/dev/null 2>&1\n",
-            self.folder.path().display(),
+            self.path("").display(),
             self.provider.authority().display(),
         );
-        let path = self.path("browser");
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        self.home.write_browser(&script);
     }
 }
 
@@ -234,18 +178,11 @@ pub(crate) fn side_by_side<C: Send>(
     cases: impl IntoIterator<Item = (String, C)>,
     play: impl Fn(C) -> Option<Output> + Sync,
 ) -> String {
-    thread::scope(|scope| {
-        let played: Vec<_> = cases
-            .into_iter()
-            .map(|(title, case)| (title, scope.spawn(|| play(case))))
-            .collect();
-        let told = played.into_iter().map(|(title, case)| {
-            // The case itself has said what was wrong with it.
-            let output = case.join().expect("because no case failed");
-            output.map_or_else(String::new, |output| format!("## {title}\n{output}\n\n"))
-        });
-        told.collect()
-    })
+    let told = desk::side_by_side(cases, |(title, case)| {
+        let output = play(case);
+        output.map_or_else(String::new, |output| format!("## {title}\n{output}\n\n"))
+    });
+    told.concat()
 }
 
 /// Asserts that a text is what `snapshots/NAME.snap` holds.
