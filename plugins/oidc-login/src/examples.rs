@@ -44,7 +44,19 @@ Examples:
   {command} logout --sso     # and out of every application that uses the issuer
   {command} logout --all
 
-What was kept here is gone in any case. A token that was handed out holds until it expires.";
+Services of the same login that have a client of their own are logged out with it. What was kept
+here is gone in any case. A token that was handed out holds until it expires.";
+
+pub(crate) const LIST: &str = "\
+Examples:
+  {command} list
+  {command} list -o wide     # also when tokens expire, and where their key is kept
+  {command} list -o json | jq -r '.items[] | select(.state == \"active\") | .account'";
+
+pub(crate) const REFRESH: &str = "\
+Examples:
+  {command} refresh --now
+  {command} refresh --now --account bob";
 
 pub(crate) const TOKEN: &str = "\
 Examples:

@@ -13,7 +13,7 @@ use std::{
 use clap::{Parser, Subcommand};
 use datalab_core::{
     cli::{self, DisplayName, OutputArgs, Parsed, Shell},
-    report::{Failure, Kind, printable},
+    report::{Failure, Format, Kind, printable},
     world::World,
 };
 
@@ -79,6 +79,7 @@ enum Verb {
     #[command(after_help = examples::LOGOUT)]
     Logout(LogoutArgs),
     /// List the sessions, with account, issuer and true end
+    #[command(after_help = examples::LIST)]
     List,
     /// Show who one is, by the token, and to the API server
     #[command(after_help = examples::WHOAMI)]
@@ -87,6 +88,7 @@ enum Verb {
     #[command(after_help = examples::TOKEN)]
     Token(TokenArgs),
     /// Exchange the token before its time, when groups have changed
+    #[command(after_help = examples::REFRESH)]
     Refresh(RefreshArgs),
     /// Say why an API server does not accept the token (401)
     #[command(after_help = examples::DOCTOR)]
@@ -116,6 +118,10 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
         Parsed::Arguments(arguments) => arguments,
         Parsed::Printed(code) => return code,
     };
+    if let Some(failure) = other_form(&verb, &format) {
+        let shell = Shell { world, format };
+        return shell.run_text(async { Err(failure) });
+    }
     let shell = Shell { world, format };
     let desk = || Desk::at(world, &name);
     match verb {
@@ -249,6 +255,20 @@ pub(crate) fn run(world: &World, arguments: &[OsString]) -> u8 {
             |_| None,
         ),
     }
+}
+
+/// What is wrong with a form that a verb does not have: whoever asks for it would read something
+/// else without a word.
+fn other_form(verb: &Verb, format: &Format) -> Option<Failure> {
+    let problem = match (verb, format) {
+        (Verb::GetToken(_), Format::Table | Format::Json) | (Verb::Token(_), Format::Table) => {
+            return None;
+        }
+        (Verb::GetToken(_), _) => "get-token prints what kubectl reads: JSON, and no other form",
+        (Verb::Token(_), _) => "token prints the token alone, in no other form",
+        _ => return None,
+    };
+    Some(Failure::new(Kind::Usage, problem).next("the same command without --output"))
 }
 
 /// The session that is meant, of an issuer that the user trusts: a kubeconfig may have chosen it.

@@ -144,21 +144,24 @@ fn trusted(authenticator: &Value) -> Trusted {
     found
 }
 
-/// What the token says, against what is expected.
-pub(super) fn compare(expectation: Option<&Expectation>, claims: &Claims) -> Vec<Finding> {
+/// What the token says, where nobody tells what is expected; a server that accepts it has told.
+pub(super) fn unseen(claims: &Claims, is_accepted: bool) -> Finding {
     let audiences = claims.audiences().join(", ");
-    let Some(expectation) = expectation else {
-        return vec![
-            Finding::new(
-                "audience",
-                Verdict::Unknown,
-                format!(
-                    "the token is for {audiences}; what the API server expects is not visible from here"
-                ),
-            )
-            .next("the same command with --authentication-config FILE (of the API server) or --onyxia URL"),
-        ];
-    };
+    if is_accepted {
+        let says = format!("the token is for {audiences}, which the API server accepts");
+        return Finding::new("audience", Verdict::Ok, says);
+    }
+    let says = format!(
+        "the token is for {audiences}; what the API server expects is not visible from here"
+    );
+    Finding::new("audience", Verdict::Unknown, says).next(
+        "the same command with --authentication-config FILE (of the API server) or --onyxia URL",
+    )
+}
+
+/// What the token says, against what is expected.
+pub(super) fn compare(expectation: &Expectation, claims: &Claims) -> Vec<Finding> {
+    let audiences = claims.audiences().join(", ");
     let source = &expectation.source;
     let issuer = claims.issuer();
     let Some(trusted) = expectation.issuers.iter().find(|one| one.url == issuer) else {

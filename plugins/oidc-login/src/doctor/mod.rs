@@ -79,9 +79,14 @@ pub(crate) async fn doctor(
     let claims = claims(&obtained.id_token)?;
     findings.extend(token::times(&claims, &obtained.record, desk.world.now()));
     findings.extend(issuer::look(choice, &obtained, desk).await);
-    findings.extend(expectation::compare(expectation.as_ref(), &claims));
+    let server = server::look(choice, args, &obtained, desk).await;
+    let is_accepted = server.iter().any(|finding| finding.verdict == Verdict::Ok);
+    findings.extend(match &expectation {
+        Some(expectation) => expectation::compare(expectation, &claims),
+        None => vec![expectation::unseen(&claims, is_accepted)],
+    });
     findings.push(token::groups(&claims, expectation.as_ref()));
-    findings.extend(server::look(choice, args, &obtained, desk).await);
+    findings.extend(server);
     Ok(Diagnosis {
         findings: Findings(findings),
     })

@@ -105,6 +105,21 @@ fn a_token_is_not_shown_on_a_screen_unless_that_is_wanted() {
 }
 
 #[test]
+fn a_form_that_a_token_does_not_have_is_refused() {
+    let desk = with_s3();
+    desk.log_in();
+    for form in ["json", "yaml", "name", "jsonpath={.token}"] {
+        let words = ["--audience", "s3", "-o", form];
+        let output = desk.verb("token").words(words).run();
+        assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output}");
+    }
+    let yaml = desk.get_token().words(["-o", "yaml"]).run();
+    assert_eq!((yaml.code, yaml.stdout.as_str()), (2, ""), "{yaml}");
+    // The counterpart: that is what it prints.
+    desk.get_token().words(["-o", "json"]).run().token();
+}
+
+#[test]
 fn an_audience_that_nobody_knows_is_named() {
     let desk = with_s3();
     desk.log_in();

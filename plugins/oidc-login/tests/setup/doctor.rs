@@ -49,6 +49,21 @@ fn without_the_servers_configuration_it_says_so() {
 }
 
 #[test]
+fn a_server_that_accepts_the_token_leaves_nothing_to_do() {
+    let stage = Stage::new();
+    stage.log_in();
+    stage.server_says(Reply::json(
+        201,
+        &json!({"status": {"userInfo": {"username": "oidc-alice", "groups": []}}}),
+    ));
+    let run = stage.run(&["doctor"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let accepted = "ok      audience   the token is for kubernetes, which the API server accepts";
+    assert!(run.stdout.contains(accepted), "{}", run.stdout);
+    assert!(!run.stdout.contains("next:"), "{}", run.stdout);
+}
+
+#[test]
 fn each_thing_that_does_not_fit_is_named() {
     let stage = Stage::new();
     stage.log_in();
