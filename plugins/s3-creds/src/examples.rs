@@ -16,6 +16,9 @@ Examples:
   {{command}} configure aws                   a profile for the aws CLI and all SDKs
   {{command}} get -o k8s-secret | kubectl apply -f -
 
+DATALAB_ONYXIA, DATALAB_S3_ENDPOINT, DATALAB_STS_ENDPOINT, DATALAB_S3_ROLE_ARN, DATALAB_S3_PROFILE,
+DATALAB_ISSUER, DATALAB_CLIENT_ID and DATALAB_CA_FILE are read where a flag does not say it.
+
 {EXIT_CODES}"
     )
 }
@@ -68,3 +71,44 @@ Examples:
   {command} configure rclone --name lab --bucket sales --read-only
   {command} configure mc --onyxia https://datalab.example.org --dry-run
   {command} configure aws --name lab --remove";
+
+pub(crate) const SHELL: &str = "\
+Examples:
+  {command} shell                            # exit ends it, and its keys are gone
+  {command} shell --bucket sales --read-only";
+
+pub(crate) const STATUS: &str = "\
+Examples:
+  {command} status
+  {command} status -o json | jq -r '.items[] | select(.state == \"fresh\") | .roleArn'";
+
+pub(crate) const PROFILES: &str = "\
+Examples:
+  {command} profiles
+  {command} profiles --onyxia https://datalab.example.org -o wide";
+
+pub(crate) const WHOAMI: &str = "\
+Examples:
+  {command} whoami
+  {command} whoami --token env:CI_JOB_JWT -o json";
+
+pub(crate) const VERIFY: &str = "\
+Examples:
+  {command} verify
+  {command} verify --bucket sales --write     # writes one object, and removes it
+
+It exits with 4 if the store refuses something, and with 3 if there is no such bucket.";
+
+pub(crate) const DOCTOR: &str = "\
+Examples:
+  {command} doctor
+  {command} doctor --endpoint URL --role-arn ARN --token env:CI_JOB_JWT
+
+It exits with 1 if something is wrong.";
+
+pub(crate) const LOGOUT: &str = "\
+Examples:
+  {command} logout
+  {command} logout --endpoint https://s3.example.org
+
+Keys that were handed out hold until they expire. The login goes on: oidc-login logout ends it.";

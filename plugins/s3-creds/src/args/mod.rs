@@ -71,6 +71,7 @@ enum Verb {
     #[command(after_help = examples::EXEC)]
     Exec(Box<ExecArgs>),
     /// Start a shell with keys in its environment
+    #[command(after_help = examples::SHELL)]
     Shell(Box<ShellArgs>),
     /// Hand out keys to programs on this machine, renewed, as AWS' container credentials
     #[command(after_help = examples::SERVE)]
@@ -79,16 +80,22 @@ enum Verb {
     #[command(after_help = examples::CONFIGURE)]
     Configure(Box<ConfigureArgs>),
     /// List the keys that are kept, and how long they live; asks nobody
+    #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
     /// List the profiles that the platform has for you
+    #[command(after_help = examples::PROFILES)]
     Profiles(Box<ReportArgs>),
     /// Show who the store takes you for, by the token that it is sent
+    #[command(after_help = examples::WHOAMI)]
     Whoami(Box<ReportArgs>),
     /// Try: ask for new keys, list, and with --write also write
+    #[command(after_help = examples::VERIFY)]
     Verify(Box<VerifyArgs>),
     /// Say why there are no keys, or why they do nothing
+    #[command(after_help = examples::DOCTOR)]
     Doctor(Box<ReportArgs>),
     /// Take kept keys away from this machine
+    #[command(after_help = examples::LOGOUT)]
     Logout(LogoutArgs),
 }
 

@@ -20,3 +20,28 @@ pub(crate) const ALL: [&str; 8] = [
     CLIENT_ID,
     CA_FILE,
 ];
+
+#[cfg(test)]
+mod tests {
+    use datalab_core::world::VARIABLES;
+
+    use super::ALL;
+
+    const README: &str = include_str!("../../README.md");
+
+    #[test]
+    fn each_is_documented() {
+        let of_tool = VARIABLES
+            .iter()
+            .filter(|variable| variable.purpose.starts_with("s3-creds"));
+        let names: Vec<_> = of_tool.map(|variable| variable.name).chain(ALL).collect();
+        assert!(names.len() > ALL.len());
+        for name in names {
+            assert!(README.contains(&format!("`{name}`")), "{name}");
+        }
+        let pages = crate::examples::of_all();
+        for name in ALL {
+            assert!(pages.contains(name), "{name}");
+        }
+    }
+}
