@@ -112,22 +112,30 @@ impl Person for Terminal<'_> {
 
     fn code(&mut self, code: &DeviceCode) {
         let page = code.page_with_code.as_deref().unwrap_or(&code.page);
-        let mut lines = vec![format!(
-            "log in at {} on any device ({}); whoever enters the code lets this machine in:",
+        let before = format!(
+            "log in at {} on any device ({}); whoever enters the code lets this machine in:\n",
             self.issuer, self.reason
-        )];
-        if self.someone_reads()
-            && let Some(picture) = picture(page)
-        {
-            lines.push(picture);
-        }
-        lines.push(page.to_owned());
-        lines.push(format!(
-            "code {}, good for {} min",
+        );
+        let after = format!(
+            "{page}\ncode {}, good for {} min",
             code.code,
             code.lifetime.as_secs().div_ceil(60)
+        );
+        let streams = self.world.streams();
+        let picture = self.someone_reads().then(|| {
+            picture(
+                page,
+                streams.talk_columns(),
+                has_colours(self.world.environment()),
+            )
+        });
+        let picture = picture.flatten().unwrap_or_default();
+        // The picture is our own, colours and all.
+        streams.talk(&format!(
+            "{}{picture}{}",
+            printable(&before),
+            printable(&after)
         ));
-        self.say(&lines.join("\n"));
     }
 
     fn waiting(&mut self, pending: Option<&Pending>, holder: Option<u32>) {
@@ -190,10 +198,34 @@ fn facts(environment: &Environment, exists: impl Fn(&Path) -> bool) -> (LoginWay
     (LoginWay::Browser, "there is a display")
 }
 
-/// A page's address as a picture that a telephone reads.
-fn picture(page: &str) -> Option<String> {
+/// Black on white (ECMA-48, SGR), which is what a telephone looks for: on a dark screen it would
+/// see the picture's negative, and not all of them read that.
+const BLACK_ON_WHITE: &str = "\u{1b}[30;47m";
+
+/// The screen's own colours.
+const OWN_COLOURS: &str = "\u{1b}[0m";
+
+/// Whether the screen has colours, and its user wants them (<https://no-color.org>).
+fn has_colours(environment: &Environment) -> bool {
+    let terminal = environment.text("TERM");
+    environment.get("NO_COLOR").is_none() && terminal.is_some_and(|name| name != "dumb")
+}
+
+/// A page's address as a picture that a telephone reads, with a final newline; `None` where the
+/// screen is too narrow for it, which would break its lines.
+fn picture(page: &str, columns: Option<usize>, has_colours: bool) -> Option<String> {
     let code = QrCode::new(page).ok()?;
-    Some(code.render::<Dense1x2>().quiet_zone(true).build())
+    let picture = code.render::<Dense1x2>().quiet_zone(true).build();
+    let width = picture.lines().map(|line| line.chars().count()).max()?;
+    if columns.is_some_and(|columns| columns < width) {
+        return None;
+    }
+    let (on, off) = match has_colours {
+        true => (BLACK_ON_WHITE, OWN_COLOURS),
+        false => ("", ""),
+    };
+    let lines = picture.lines().map(|line| format!("{on}{line}{off}\n"));
+    Some(lines.collect())
 }
 
 #[cfg(test)]
@@ -225,7 +257,27 @@ mod tests {
 
     #[test]
     fn a_picture_has_room_around_it() {
-        let picture = picture("https://idp.example/device?user_code=ABCD-EFGH").unwrap();
-        assert!(picture.lines().count() > 10);
+        let page = "https://idp.example/device?user_code=ABCD-EFGH";
+        let plain = picture(page, None, false).unwrap();
+        assert!(plain.lines().count() > 10);
+        let width = plain.lines().next().unwrap().chars().count();
+        assert_eq!(picture(page, Some(width), false).as_deref(), Some(&*plain));
+        assert_eq!(picture(page, Some(width - 1), false), None);
+        let coloured = picture(page, None, true).unwrap();
+        for (coloured, plain) in coloured.lines().zip(plain.lines()) {
+            assert_eq!(coloured, format!("{BLACK_ON_WHITE}{plain}{OWN_COLOURS}"));
+        }
+    }
+
+    #[test]
+    fn colours_are_for_who_wants_and_has_them() {
+        let has = |variables: &[(&str, &str)]| {
+            let (world, _) = World::test(Timestamp::UNIX_EPOCH, variables.iter().copied());
+            has_colours(world.environment())
+        };
+        assert!(has(&[("TERM", "xterm")]));
+        assert!(!has(&[("TERM", "xterm"), ("NO_COLOR", "1")]));
+        assert!(!has(&[("TERM", "dumb")]));
+        assert!(!has(&[]));
     }
 }

@@ -84,6 +84,14 @@ pub const VARIABLES: &[Variable] = &[
         purpose: "oidc-login: the browser, instead of the desktop's",
     },
     Variable {
+        name: "TERM",
+        purpose: "oidc-login: whether the screen has colours, which `dumb` has not",
+    },
+    Variable {
+        name: "NO_COLOR",
+        purpose: "oidc-login: the picture of a login's address has the screen's own colours",
+    },
+    Variable {
         name: "AWS_CONFIG_FILE",
         purpose: "s3-creds configure: where the profiles of AWS' SDKs lie, instead of ~/.aws/config",
     },

@@ -91,6 +91,13 @@ impl Streams {
         self.talk_is_terminal
     }
 
+    /// How many columns the screen has that standard error ends on; `None` where there is none, or
+    /// it does not say.
+    pub fn talk_columns(&self) -> Option<usize> {
+        let (columns, _) = terminal_size::terminal_size_of(io::stderr())?;
+        self.talk_is_terminal.then_some(columns.0.into())
+    }
+
     /// Asks a person for one line; `None` when nobody is there to answer, or a signal came instead:
     /// see [`Streams::interrupt`].
     pub fn ask(&self, question: &str) -> Option<String> {

@@ -70,6 +70,28 @@ fn at_a_terminal_the_address_is_a_picture_too() {
 }
 
 #[test]
+fn a_screen_that_is_too_narrow_for_the_picture_shows_the_address() {
+    let desk = Desk::new();
+    // The picture has some 45 columns.
+    for (columns, has_picture) in [(30, false), (80, true)] {
+        let call = desk.get_token().words(["--flow", "device"]);
+        let mut terminal = Terminal::narrow(&desk, call, columns);
+        desk.until("a device", || {
+            !desk.provider.waiting_user_codes().is_empty()
+        });
+        let user_code = desk.provider.waiting_user_codes()[0].clone();
+        terminal.shows("good for");
+        let screen = terminal.screen();
+        assert!(screen.contains(&format!("code {user_code}")), "{screen}");
+        assert_eq!(screen.contains('█'), has_picture, "{screen}");
+        assert_eq!(screen.contains("\u{1b}[30;47m"), has_picture, "{screen}");
+        desk.provider.approve_device(&user_code);
+        terminal.wait().token();
+        desk.verb("logout").run();
+    }
+}
+
+#[test]
 fn a_device_that_is_denied_or_too_late_is_told_so_at_once() {
     let desk = Desk::new();
     let denied = end(&desk, |code| desk.provider.deny_device(code));

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use nix::pty::openpty;
+use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -30,17 +30,28 @@ pub(crate) struct Terminal<'a> {
 impl<'a> Terminal<'a> {
     /// As kubectl runs it: stdout is kubectl's.
     pub(crate) fn open(desk: &'a Desk, call: Call<'_>) -> Self {
-        Self::start(desk, call, false)
+        Self::start(desk, call, false, None)
+    }
+
+    /// The same, on a screen that is this wide.
+    pub(crate) fn narrow(desk: &'a Desk, call: Call<'_>, columns: u16) -> Self {
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        Self::start(desk, call, false, Some(size))
     }
 
     /// As a person runs it: stdout is the terminal, too.
     pub(crate) fn all_of_it(desk: &'a Desk, call: Call<'_>) -> Self {
-        Self::start(desk, call, true)
+        Self::start(desk, call, true, None)
     }
 
-    fn start(desk: &'a Desk, call: Call<'_>, all: bool) -> Self {
+    fn start(desk: &'a Desk, call: Call<'_>, all: bool, size: Option<Winsize>) -> Self {
         let (words, environment, command) = call.parts();
-        let pair = openpty(None, None).unwrap();
+        let pair = openpty(size.as_ref(), None).unwrap();
         let slave = |fd: &OwnedFd| Stdio::from(fd.try_clone().unwrap());
         let child = Command::new("setsid")
             .args(["--ctty", "--wait", "/bin/sh", "-c", "\"$@\"; exit $?", "sh"])
