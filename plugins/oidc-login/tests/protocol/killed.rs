@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::process::{Command, Stdio};
 
+use datalab_lab::desk::has_strace;
 use datalab_lab::identity_provider::{Endpoint, Fault, What};
 use nix::sys::signal::Signal;
 
@@ -98,13 +98,8 @@ fn killed_after_the_provider_has_used_the_token_up_there_is_one_login() {
 
 #[test]
 fn killed_at_each_step_that_it_takes_itself_it_goes_on_with_at_most_one_login() {
-    let strace = Command::new("strace")
-        .arg("-V")
-        .stdout(Stdio::null())
-        .status();
-    if strace.is_err() {
-        let test = "killed_at_each_step_that_it_takes_itself_it_goes_on_with_at_most_one_login";
-        return datalab_lab::skip(test, "strace");
+    if !has_strace("killed_at_each_step_that_it_takes_itself_it_goes_on_with_at_most_one_login") {
+        return;
     }
     let steps = {
         let desk = Desk::new();

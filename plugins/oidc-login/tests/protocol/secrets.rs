@@ -1,8 +1,8 @@
 //! Nothing secret where others can see it.
 
 use std::fs;
-use std::process::{Command, Stdio};
 
+use datalab_lab::desk::has_strace;
 use datalab_lab::identity_provider::Person;
 
 use crate::desk::Desk;
@@ -25,14 +25,8 @@ fn assert_without_secrets(desk: &Desk, place: &str, text: &str) {
 
 #[test]
 fn children_get_no_secret_in_arguments_or_environment() {
-    if Command::new("strace")
-        .arg("-V")
-        .stdout(Stdio::null())
-        .status()
-        .is_err()
-    {
-        let test = "children_get_no_secret_in_arguments_or_environment";
-        return datalab_lab::skip(test, "strace");
+    if !has_strace("children_get_no_secret_in_arguments_or_environment") {
+        return;
     }
     let desk = Desk::new();
     let log = desk.path("children");

@@ -1,20 +1,14 @@
 //! What a warm call touches.
 
 use std::fs;
-use std::process::{Command, Stdio};
 
 use crate::desk::Desk;
+use datalab_lab::desk::has_strace;
 
 #[test]
 fn a_warm_call_opens_one_file_starts_no_thread_and_writes_once() {
-    if Command::new("strace")
-        .arg("-V")
-        .stdout(Stdio::null())
-        .status()
-        .is_err()
-    {
-        let test = "a_warm_call_opens_one_file_starts_no_thread_and_writes_once";
-        return datalab_lab::skip(test, "strace");
+    if !has_strace("a_warm_call_opens_one_file_starts_no_thread_and_writes_once") {
+        return;
     }
     let desk = Desk::new();
     let token = desk.log_in().token();

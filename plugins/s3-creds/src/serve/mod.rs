@@ -6,7 +6,8 @@ use std::{convert::Infallible, path::PathBuf};
 
 use clap::ValueEnum;
 use datalab_core::{
-    report::{Failure, Kind, printable, quoted},
+    cli,
+    report::{Failure, printable, quoted},
     world::{remove_file, write_whole},
 };
 use serde_json::json;
@@ -44,13 +45,12 @@ pub(crate) async fn serve(
     desk: &Desk<'_>,
     tell: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<Infallible, Failure> {
-    let shows = desk.world.streams().out_is_terminal();
-    if shows && request.token_file.is_none() && !request.show_secret {
-        return Err(Failure::new(
-            Kind::Usage,
-            "standard output is a terminal, and the endpoint's token is a secret",
-        )
-        .next("the same command with --token-file FILE, or with --show-secret"));
+    if request.token_file.is_none() {
+        cli::refuse_screen(desk.world, request.show_secret, "the endpoint's token").map_err(
+            |failure| {
+                failure.next("the same command with --token-file FILE, or with --show-secret")
+            },
+        )?;
     }
     let listener = listen(request.port, desk.world).await?;
     let ready = issue::issue(&request.source, &request.terms, desk).await?;

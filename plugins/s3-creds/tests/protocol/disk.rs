@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::{Command, Stdio};
 
+use datalab_lab::desk::has_strace;
 use datalab_lab::object_storage::{Dialect, Endpoint};
 use datalab_lab::private_mounts::PrivateMounts;
 
@@ -87,12 +87,8 @@ const MOST: usize = 12;
 #[test]
 fn killed_at_any_step_the_next_call_has_keys() {
     let test = "killed at any step the next call has keys";
-    let strace = Command::new("strace")
-        .arg("-V")
-        .stdout(Stdio::null())
-        .status();
-    if strace.is_err() {
-        return datalab_lab::skip(test, "strace");
+    if !has_strace(test) {
+        return;
     }
     let desk = Desk::new(Dialect::Minio);
     desk.keys();

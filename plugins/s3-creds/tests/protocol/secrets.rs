@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Stdio};
 
+use datalab_lab::desk::has_strace;
 use datalab_lab::object_storage::{Dialect, Endpoint, Fault, What};
 
 use crate::call::TOOL;
@@ -28,12 +28,8 @@ fn assert_without_secrets(desk: &Desk, place: &str, text: &str) {
 
 #[test]
 fn children_get_no_secret_in_arguments_or_environment() {
-    let strace = Command::new("strace")
-        .arg("-V")
-        .stdout(Stdio::null())
-        .status();
-    if strace.is_err() {
-        return datalab_lab::skip("no secret in arguments or environment", "strace");
+    if !has_strace("no secret in arguments or environment") {
+        return;
     }
     let desk = Desk::new(Dialect::Minio);
     let log = desk.path("children");

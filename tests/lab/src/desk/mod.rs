@@ -9,8 +9,11 @@ mod ongoing;
 mod output;
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::skip;
 
 pub use home::Home;
 pub use ongoing::Ongoing;
@@ -34,6 +37,20 @@ pub fn program(built: &str) -> String {
             .then(|| program.to_string_lossy().into_owned())
     });
     released.unwrap_or_else(|| built.to_owned())
+}
+
+/// Whether strace is here; where it is not, the test says that it was skipped.
+#[must_use]
+#[track_caller]
+pub fn has_strace(test: &str) -> bool {
+    let found = Command::new("strace")
+        .arg("-V")
+        .stdout(Stdio::null())
+        .status();
+    if found.is_err() {
+        skip(test, "strace");
+    }
+    found.is_ok()
 }
 
 /// Waits for something.
