@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 use crate::{
@@ -146,10 +148,10 @@ pub enum Error {
         reason: String,
     },
     /// A session's file is not one of ours.
-    #[error("the session in {file} cannot be read: {reason}")]
+    #[error("the session in {} cannot be read: {reason}", file.display())]
     Session {
         /// The file.
-        file: String,
+        file: PathBuf,
         /// What is wrong with it.
         reason: String,
     },

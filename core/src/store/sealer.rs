@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use data_encoding::BASE64;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -58,10 +58,10 @@ pub enum SealError {
     #[error(transparent)]
     Keyring(#[from] KeyringError),
     /// The key's file is not there, or is not a key.
-    #[error("{file} holds no key")]
+    #[error("{} holds no key", file.display())]
     NoKey {
         /// The file.
-        file: String,
+        file: PathBuf,
     },
     /// The key is another one, or the secret belongs elsewhere, or was changed.
     #[error("the stored secret does not fit its key")]
@@ -134,7 +134,7 @@ impl Sealer {
         let key = match place {
             KeyPlace::Keyring => keyring::key(None)?,
             KeyPlace::File => Self::key_in_file(folder)?.ok_or_else(|| SealError::NoKey {
-                file: folder.path().join(KEY_FILE).display().to_string(),
+                file: folder.path().join(KEY_FILE),
             })?,
         };
         Ok(Self::with(place, &key))
@@ -147,7 +147,7 @@ impl Sealer {
         let mut key = Key::default();
         if content.len() != KEY_LENGTH {
             return Err(SealError::NoKey {
-                file: folder.path().join(KEY_FILE).display().to_string(),
+                file: folder.path().join(KEY_FILE),
             });
         }
         key.copy_from_slice(&content);

@@ -105,7 +105,7 @@ fn sessions_folder(root: &Path) -> PathBuf {
 
 fn unreadable(folder: &Folder, reason: String) -> Error {
     Error::Session {
-        file: folder.path().join(SESSION).display().to_string(),
+        file: folder.path().join(SESSION),
         reason,
     }
 }

@@ -4,25 +4,13 @@ use data_encoding::BASE64URL_NOPAD;
 use datalab_lab::identity_provider::Endpoint;
 use serde_json::{Value, json};
 
-use crate::desk::{CLIENT, Desk, SERVER};
+use crate::desk::Desk;
 use crate::terminal::Terminal;
 
 /// A desk whose issuer is known to serve S3 by a scope.
 fn with_s3() -> Desk {
     let desk = Desk::new();
-    let document = json!({
-        "apiVersion": "datalab/v1",
-        "kind": "KnownIssuers",
-        "issuers": [{
-            "issuer": desk.provider.issuer(),
-            "clientId": CLIENT,
-            "servers": [SERVER],
-            "certificateAuthority": desk.provider.authority(),
-            "audiences": [{"name": "s3", "scope": "minio"}],
-        }],
-    });
-    let path = desk.path("config/kubectl-datalab/issuers.json");
-    desk.write_private(&path, document.to_string().as_bytes());
+    desk.knows_services(&json!([{"name": "s3", "scope": "minio"}]));
     desk
 }
 

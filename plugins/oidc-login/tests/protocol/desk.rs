@@ -156,6 +156,17 @@ impl Desk {
         }]));
     }
 
+    /// The same for the desk's issuer and server, whose tokens can be for these services too.
+    pub(crate) fn knows_services(&self, audiences: &Value) {
+        self.home.write_known_issuers(&json!([{
+            "issuer": self.provider.issuer(),
+            "clientId": CLIENT,
+            "servers": [SERVER],
+            "certificateAuthority": self.provider.authority(),
+            "audiences": audiences,
+        }]));
+    }
+
     /// The issuers that the user has said yes to.
     pub(crate) fn known_issuers(&self) -> Value {
         self.home.known_issuers()

@@ -3,7 +3,7 @@
 use datalab_lab::identity_provider::{Endpoint, Fault, Reply, User, What, default_client};
 use serde_json::json;
 
-use crate::desk::{CLIENT, Desk, SERVER};
+use crate::desk::Desk;
 
 /// A desk whose login serves S3 by a client of its own, and where another tool has a client too.
 fn with_services() -> Desk {
@@ -12,19 +12,7 @@ fn with_services() -> Desk {
             settings.clients.insert(client.to_owned(), default_client());
         }
     });
-    let document = json!({
-        "apiVersion": "datalab/v1",
-        "kind": "KnownIssuers",
-        "issuers": [{
-            "issuer": desk.provider.issuer(),
-            "clientId": CLIENT,
-            "servers": [SERVER],
-            "certificateAuthority": desk.provider.authority(),
-            "audiences": [{"name": "s3", "clientId": "minio"}],
-        }],
-    });
-    let path = desk.path("config/kubectl-datalab/issuers.json");
-    desk.write_private(&path, document.to_string().as_bytes());
+    desk.knows_services(&json!([{"name": "s3", "clientId": "minio"}]));
     desk.log_in();
     let token = desk.verb("token").words(["--audience", "s3"]).run();
     assert_eq!(token.code, 0, "{token}");

@@ -22,7 +22,6 @@ pub(crate) mod rclone;
 pub(crate) mod s3cmd;
 mod s3fs_fuse;
 mod section;
-mod spelling;
 #[cfg(test)]
 mod tests;
 mod variables;
