@@ -4,9 +4,9 @@ use openidconnect::{
     EndpointNotSet, EndpointSet, IssuerUrl, Nonce, RefreshToken, RevocationUrl, Scope,
     StandardErrorResponse, TokenUrl,
     core::{
-        CoreAuthDisplay, CoreAuthPrompt, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
-        CoreJweContentEncryptionAlgorithm, CoreRevocableToken, CoreRevocationErrorResponse,
-        CoreTokenIntrospectionResponse,
+        CoreAuthDisplay, CoreAuthPrompt, CoreClientAuthMethod, CoreErrorResponseType,
+        CoreGenderClaim, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreRevocableToken,
+        CoreRevocationErrorResponse, CoreTokenIntrospectionResponse,
     },
     url::{Url, form_urlencoded},
 };
@@ -97,6 +97,16 @@ impl<'a> Client<'a> {
     /// Whether more is known of the provider, so that what is kept of it is out of date.
     pub(super) fn provider_changed(&self) -> bool {
         self.provider_changed
+    }
+
+    /// Sends the client's secret in the form, if that can be: some issuers, as Dex, look for a device's
+    /// client nowhere else.
+    pub(super) fn prefers_form(&mut self) {
+        let takes = self.provider.lists(&CoreClientAuthMethod::ClientSecretPost);
+        if self.secret.is_some() && takes && !self.provider.takes_secret_in_form {
+            self.provider.takes_secret_in_form = true;
+            self.provider_changed = true;
+        }
     }
 
     /// Whether, after this error, the client's secret is to be sent in the other way: many issuers

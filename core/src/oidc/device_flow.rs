@@ -37,6 +37,7 @@ impl Begun {
         const WHAT: &str = "a code for another device";
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let asked = Asked::new(client.http, Patience::USUAL, WHAT);
+        client.prefers_form();
         let response = loop {
             let relay = Relay::new(&asked);
             let answer = client

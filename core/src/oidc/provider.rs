@@ -104,15 +104,14 @@ impl Provider {
             .map_err(|error| not_a_provider(error.to_string()))?;
         check(issuer, &metadata)?;
         let keys = keys(&metadata, issuer, http).await?;
-        let methods = metadata.token_endpoint_auth_methods_supported();
-        let takes = |method| methods.is_some_and(|methods| methods.contains(&method));
-        let takes_secret_in_form = takes(CoreClientAuthMethod::ClientSecretPost)
-            && !takes(CoreClientAuthMethod::ClientSecretBasic);
-        Ok(Self {
+        let mut provider = Self {
             metadata,
             keys,
-            takes_secret_in_form,
-        })
+            takes_secret_in_form: false,
+        };
+        provider.takes_secret_in_form = provider.lists(&CoreClientAuthMethod::ClientSecretPost)
+            && !provider.lists(&CoreClientAuthMethod::ClientSecretBasic);
+        Ok(provider)
     }
 
     /// Asks for the keys once more: a token was signed with one that is not known.
@@ -120,6 +119,12 @@ impl Provider {
         let issuer = self.issuer().to_owned();
         self.keys = keys(&self.metadata, &issuer, http).await?;
         Ok(())
+    }
+
+    /// Whether it says that a client may prove itself so.
+    pub(super) fn lists(&self, method: &CoreClientAuthMethod) -> bool {
+        let methods = self.metadata.token_endpoint_auth_methods_supported();
+        methods.is_some_and(|methods| methods.contains(method))
     }
 
     /// The issuer's URL.

@@ -190,9 +190,8 @@ fn verify(
         // The library lists what is allowed, in an order of the moment.
         ClaimsVerificationError::SignatureVerification(
             SignatureVerificationError::DisallowedAlg(_),
-        ) => Trouble::Other(bad(format!(
-            "it is signed by {}, which proves nothing about the issuer",
-            algorithm.as_deref().unwrap_or("nothing known")
+        ) => Trouble::Other(bad(not_taken(
+            algorithm.as_deref().unwrap_or("nothing known"),
         ))),
         // Also what was issued in the future: the text says which.
         ClaimsVerificationError::Expired(reason) => Trouble::Other(bad(format!(
@@ -218,6 +217,20 @@ fn verify(
     }
 }
 
+/// Why a signature is not taken: it is nobody's, or none of those that are known here.
+fn not_taken(algorithm: &str) -> String {
+    let asymmetric = ["RS", "PS", "ES", "Ed"];
+    match asymmetric.iter().any(|kind| algorithm.starts_with(kind)) {
+        true => format!(
+            "it is signed by {algorithm}, which cannot be checked here; the issuer's client can be \
+             set to another algorithm"
+        ),
+        false => {
+            format!("it is signed by {algorithm}, which proves nothing about the issuer")
+        }
+    }
+}
+
 /// Whom it was issued to: us, where it says so, and it must where it is for several.
 fn authorized_party(claims: &Claims, client_id: &ClientId) -> Result<(), Error> {
     match claims.text("azp") {
@@ -237,4 +250,19 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         source = current.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_checked_is_told_from_what_proves_nothing() {
+        for algorithm in ["ES512", "Ed448", "RS1"] {
+            assert!(not_taken(algorithm).contains("cannot be checked"));
+        }
+        for algorithm in ["none", "HS256", "nothing known"] {
+            assert!(not_taken(algorithm).contains("proves nothing"));
+        }
+    }
 }

@@ -56,6 +56,13 @@ async fn clock(issuer: &str, http: &http::Client) -> Option<Finding> {
     })
 }
 
+/// What API servers take: `--oidc-signing-algs`, and all of it with an AuthenticationConfiguration.
+///
+/// <https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/>
+const TAKEN: [&str; 9] = [
+    "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512",
+];
+
 fn key(provider: &Provider, obtained: &Obtained, desk: &Desk<'_>) -> Finding {
     let header = Claims::header(obtained.id_token.expose()).unwrap_or_default();
     let text = |name: &str| {
@@ -71,6 +78,12 @@ fn key(provider: &Provider, obtained: &Obtained, desk: &Desk<'_>) -> Finding {
             Verdict::Odd,
             format!("the token does not name the key that signed it ({algorithm})"),
         ),
+        _ if !TAKEN.contains(&algorithm.as_str()) => Finding::new(
+            "key",
+            Verdict::Wrong,
+            format!("signed by {algorithm}, which no API server takes"),
+        )
+        .next("ask whoever runs the issuer to sign the client's ID tokens by RS256 or ES256"),
         Some(id) if provider.key_ids().contains(&id.as_str()) => Finding::new(
             "key",
             Verdict::Ok,

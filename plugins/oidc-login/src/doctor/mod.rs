@@ -86,6 +86,10 @@ pub(crate) async fn doctor(
         None => vec![expectation::unseen(&claims, is_accepted)],
     });
     findings.push(token::groups(&claims, expectation.as_ref()));
+    // It has come through to a server that takes it.
+    if !is_accepted {
+        findings.extend(token::size(obtained.id_token.expose()));
+    }
     findings.extend(server);
     Ok(Diagnosis {
         findings: Findings(findings),

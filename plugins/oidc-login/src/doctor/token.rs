@@ -47,6 +47,35 @@ pub(super) fn times(claims: &Claims, record: &Record, now: Timestamp) -> Vec<Fin
     findings
 }
 
+/// Common proxies before an API server take a header of so many bytes, and no more: nginx'
+/// `large_client_header_buffers`, Apache's `LimitRequestFieldSize`.
+const SMALL_HEADER: usize = 8 << 10;
+
+/// Whether the token is too large for somebody on its way.
+pub(super) fn size(token: &str) -> Option<Finding> {
+    (token.len() > SMALL_HEADER).then(|| {
+        Finding::new(
+            "size",
+            Verdict::Odd,
+            format!(
+                "the token has {} kB: an API server takes it, and many a proxy before one takes 8 (400, 431 or 494)",
+                token.len().div_ceil(1000)
+            ),
+        )
+        .next("ask whoever runs the issuer for fewer groups in the ID token")
+    })
+}
+
+/// More groups than these are counted.
+const SHOWN: usize = 10;
+
+fn listed(groups: &[&str]) -> String {
+    match groups.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => format!("{} and {more} more", groups[..SHOWN].join(", ")),
+        _ => groups.join(", "),
+    }
+}
+
 /// Whether there are groups, under the name that counts.
 pub(super) fn groups(claims: &Claims, expectation: Option<&Expectation>) -> Finding {
     let claim = expectation
@@ -72,9 +101,9 @@ pub(super) fn groups(claims: &Claims, expectation: Option<&Expectation>) -> Find
             Verdict::Odd,
             format!(
                 "{}: the names begin with a slash, and a RoleBinding has to say them so (Keycloak: \"Full group path\" of the mapper)",
-                groups.join(", ")
+                listed(groups)
             ),
         ),
-        (groups, _) => Finding::new("groups", Verdict::Ok, groups.join(", ")),
+        (groups, _) => Finding::new("groups", Verdict::Ok, listed(groups)),
     }
 }

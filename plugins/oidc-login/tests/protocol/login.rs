@@ -10,7 +10,7 @@ use crate::terminal::Terminal;
 
 #[test]
 fn a_login_by_code_asks_for_what_it_must() {
-    for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
+    for algorithm in [Algorithm::Es256, Algorithm::Rs256, Algorithm::EdDsa] {
         let desk = Desk::of(Options {
             algorithm,
             ..Options::default()

@@ -170,6 +170,11 @@ fn a_client_with_a_secret_and_a_fixed_redirect_logs_in_and_is_renewed() {
         desk.provider.approve_device(&code);
         let login = login.wait();
         assert_eq!(login.code, 0, "{login}");
+        // Dex looks for the client in the form only.
+        let requests = desk.provider.requests();
+        let mut begun = requests.iter();
+        let begun = begun.find(|seen| seen.endpoint == Endpoint::DeviceAuthorization);
+        assert_eq!(begun.unwrap().form["client_id"], CLIENT);
         for file in desk.files() {
             let content = std::fs::read(&file).unwrap();
             assert!(

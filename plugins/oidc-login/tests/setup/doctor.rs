@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use datalab_lab::identity_provider::Reply;
+use datalab_lab::identity_provider::{Algorithm, Options, Reply};
 use serde_json::json;
 
 use crate::stage::Stage;
@@ -46,6 +46,38 @@ fn without_the_servers_configuration_it_says_so() {
     let run = stage.run(&["doctor"]);
     assert_eq!(run.code, 1);
     stage.keep("doctor-unseen", &run);
+}
+
+/// As Entra ID has them: numbers, and up to 200 of them.
+#[test]
+fn a_token_with_very_many_groups_is_large_and_the_page_is_not() {
+    let stage = Stage::new();
+    stage.provider.set(|settings| {
+        let groups = (0..200).map(|number| format!("00000000-0000-4000-8000-{number:012}"));
+        settings.user.groups = groups.collect();
+    });
+    stage.log_in();
+    stage.server_says(Reply::empty(401));
+    let run = stage.run(&["doctor"]);
+    assert_eq!(run.code, 1);
+    stage.keep("doctor-many-groups", &run);
+}
+
+#[test]
+fn a_signature_that_no_api_server_takes_is_named() {
+    let stage = Stage::of(Options {
+        algorithm: Algorithm::EdDsa,
+        ..Options::default()
+    });
+    stage.log_in();
+    stage.server_says(Reply::empty(401));
+    let run = stage.run(&["doctor"]);
+    assert_eq!(run.code, 1);
+    assert!(
+        run.stdout.contains("EdDSA, which no API server takes"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]

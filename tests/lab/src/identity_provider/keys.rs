@@ -8,7 +8,8 @@ use data_encoding::BASE64URL_NOPAD;
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+    RsaKeyPair,
 };
 use serde_json::{Value, json};
 
@@ -23,10 +24,13 @@ pub enum Algorithm {
     /// RSA of 2048 bits, as Keycloak's realms do. Its key is made by openssl, once a process: ring
     /// makes none.
     Rs256,
+    /// Ed25519, which logins can check, and API servers cannot.
+    EdDsa,
 }
 
 enum Private {
     Ecdsa(EcdsaKeyPair),
+    Eddsa(Ed25519KeyPair),
     Rsa(RsaKeyPair),
 }
 
@@ -61,6 +65,15 @@ impl Keys {
             other: Key::new(Algorithm::Es256, 0)?,
             made: 1,
         })
+    }
+
+    /// The hash that the signatures are made of, which other hashes in a token are to be as well:
+    /// OpenID Connect Core, section 3.1.3.6.
+    pub(super) fn hash(&self) -> &'static ring::digest::Algorithm {
+        match self.algorithm {
+            Algorithm::EdDsa => &ring::digest::SHA512,
+            Algorithm::Es256 | Algorithm::Rs256 => &ring::digest::SHA256,
+        }
     }
 
     /// A new key signs from now on. An RSA key is the same one under a new id.
@@ -141,6 +154,12 @@ impl Key {
                     .map_err(|error| wrong(&error))?;
                 Private::Ecdsa(pair)
             }
+            Algorithm::EdDsa => {
+                let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
+                    .map_err(|error| wrong(&error))?;
+                let pair = Ed25519KeyPair::from_pkcs8(document.as_ref());
+                Private::Eddsa(pair.map_err(|error| wrong(&error))?)
+            }
             Algorithm::Rs256 => Private::Rsa(
                 RsaKeyPair::from_pkcs8(rsa_document()?).map_err(|error| wrong(&error))?,
             ),
@@ -154,6 +173,7 @@ impl Key {
     fn algorithm(&self) -> &'static str {
         match self.private {
             Private::Ecdsa(_) => "ES256",
+            Private::Eddsa(_) => "EdDSA",
             Private::Rsa(_) => "RS256",
         }
     }
@@ -162,6 +182,7 @@ impl Key {
     fn public(&self) -> Vec<u8> {
         match &self.private {
             Private::Ecdsa(pair) => pair.public_key().as_ref().to_vec(),
+            Private::Eddsa(pair) => pair.public_key().as_ref().to_vec(),
             Private::Rsa(pair) => pair.public().as_ref().to_vec(),
         }
     }
@@ -178,6 +199,10 @@ impl Key {
                     "x": text(x), "y": text(y),
                 })
             }
+            Private::Eddsa(pair) => json!({
+                "kid": self.id, "kty": "OKP", "alg": "EdDSA", "use": "sig", "crv": "Ed25519",
+                "x": text(pair.public_key().as_ref()),
+            }),
             Private::Rsa(pair) => {
                 let parts: PublicKeyComponents<Vec<u8>> = pair.public().into();
                 json!({
@@ -196,6 +221,7 @@ impl Key {
                 let signature = pair.sign(&random, message).map_err(wrong)?;
                 Ok(signature.as_ref().to_vec())
             }
+            Private::Eddsa(pair) => Ok(pair.sign(message).as_ref().to_vec()),
             Private::Rsa(pair) => {
                 let mut signature = vec![0; pair.public().modulus_len()];
                 pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use data_encoding::BASE64URL_NOPAD;
-use ring::digest::{SHA256, digest};
+use ring::digest::{Algorithm as Hash, digest};
 use serde_json::{Value, json};
 
 use super::state::State;
@@ -94,7 +94,7 @@ fn tokens(state: &mut State, grant: &Grant<'_>) -> Result<Value, Error> {
         claims["typ"] = json!("ID");
         claims["at_hash"] = json!(match &lies.access_token_hash {
             Some(hash) => hash.clone(),
-            None => access_token_hash(&access_token),
+            None => access_token_hash(&access_token, state.keys.hash()),
         });
         claims["aud"] = match &lies.audience {
             Some(audience) if audience.len() == 1 => json!(audience[0]),
@@ -154,7 +154,8 @@ pub(super) fn mint(state: &mut State, client: &str, scopes: &[&str]) -> Result<S
         .to_owned())
 }
 
-/// The left half of the digest, as OpenID Connect has it for algorithms of 256 bits.
-fn access_token_hash(token: &str) -> String {
-    BASE64URL_NOPAD.encode(&digest(&SHA256, token.as_bytes()).as_ref()[..16])
+/// The left half of the digest: OpenID Connect Core, section 3.1.3.6.
+fn access_token_hash(token: &str, hash: &'static Hash) -> String {
+    let digest = digest(hash, token.as_bytes());
+    BASE64URL_NOPAD.encode(&digest.as_ref()[..hash.output_len() / 2])
 }
