@@ -53,7 +53,7 @@ pub(super) async fn receive(listener: &LocalListener, expectation: Expectation) 
             received = receiver.recv() => {
                 // The page is still on its way to the browser.
                 let _ = tokio::time::timeout(Duration::from_secs(1), connections.join_next()).await;
-                return received.unwrap_or(Err(Error::NotFinished { seconds: 0 }));
+                return received.unwrap_or(Err(Error::NotFinished { seconds: 0, in_browser: true }));
             }
             accepted = listener.accept() => {
                 // A connection that is gone already is nobody's answer.

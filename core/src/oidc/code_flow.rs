@@ -111,6 +111,7 @@ impl Begun {
         let waited = tokio::time::timeout(limit, callback::receive(&self.listener, expectation));
         let code = waited.await.map_err(|_| Error::NotFinished {
             seconds: limit.as_secs(),
+            in_browser: true,
         })??;
         drop(self.listener);
         // A code is good once: a second attempt would end the session that the first one made.

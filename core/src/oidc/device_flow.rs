@@ -83,6 +83,7 @@ impl Begun {
         let is_over = || match begun.elapsed() >= limit {
             true => Error::NotFinished {
                 seconds: limit.as_secs(),
+                in_browser: false,
             },
             false => Error::CodeExpired,
         };

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::{
     http,
-    report::{Failure, Kind},
+    report::{Failure, Kind, quoted_if_needed},
     store,
 };
 
@@ -109,6 +109,9 @@ pub enum Error {
     NotFinished {
         /// The limit.
         seconds: u64,
+        /// Whether another way may be open: a browser's answer reaches this machine only, a code
+        /// can be entered anywhere.
+        in_browser: bool,
     },
     /// The device code ran out.
     #[error("the code was not entered in time")]
@@ -292,6 +295,13 @@ impl From<Error> for Failure {
             error => {
                 let failure = Self::new(error.kind(), error.to_string());
                 match error {
+                    // Any other address may be somebody else's.
+                    Error::OtherIssuer { issuer, says }
+                        if says.trim_end_matches('/') == issuer.trim_end_matches('/') =>
+                    {
+                        let says = quoted_if_needed(&says);
+                        failure.next(format!("the same command with --issuer {says}"))
+                    }
                     Error::LoginElsewhere { url: Some(url), .. } => {
                         failure.detail(format!("finish it in a browser: {url}"))
                     }

@@ -25,6 +25,12 @@ pub(crate) fn explain(error: Error, choice: &Choice, desk: &Desk<'_>) -> Failure
         _ => None,
     };
     let is_unknown = matches!(&error, Error::Refused { code, .. } if code == "invalid_client");
+    let other_way = match &error {
+        Error::NotFinished {
+            in_browser: true, ..
+        } => next.as_ref().map(|login| format!("{login} --flow device")),
+        _ => None,
+    };
     let mut failure = Failure::from(error);
     if is_unknown {
         failure = failure.detail(
@@ -32,10 +38,9 @@ pub(crate) fn explain(error: Error, choice: &Choice, desk: &Desk<'_>) -> Failure
              has a secret, which --client-secret-file FILE tells login and setup",
         );
     }
-    match next {
-        Some(command) => failure.next(command),
-        None => failure,
-    }
+    next.into_iter()
+        .chain(other_way)
+        .fold(failure, Failure::next)
 }
 
 /// There is no session.

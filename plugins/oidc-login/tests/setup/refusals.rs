@@ -47,6 +47,17 @@ fn an_issuer_that_is_none_is_refused() {
     let run = stage.named(&[]);
     assert_eq!(run.code, 2);
     stage.keep("issuer-names-another", &run);
+    // The counterpart: another address may be somebody else's.
+    assert!(!run.stderr.contains("try: "), "{}", run.stderr);
+
+    let issuer = stage.provider.issuer();
+    stage.provider.set(|settings| {
+        settings.lies.discovery_issuer = Some(format!("{issuer}/"));
+    });
+    let run = stage.named(&[]);
+    assert_eq!(run.code, 2);
+    let spelt = format!("try: the same command with --issuer {issuer}/\n");
+    assert!(run.stderr.contains(&spelt), "{}", run.stderr);
 
     let origin = stage.origin();
     let ca = stage.ca();
