@@ -37,11 +37,11 @@ const TOOLS: [Tool; 3] = [
             "whoami",
             "token",
             "doctor",
-            "get-token",
             "list",
             "refresh",
+            "get-token",
         ],
-        with_examples: 6,
+        with_examples: 8,
     },
     Tool {
         name: "s3-creds",
@@ -61,7 +61,7 @@ const TOOLS: [Tool; 3] = [
             "doctor",
             "logout",
         ],
-        with_examples: 5,
+        with_examples: 12,
     },
 ];
 
