@@ -7,6 +7,7 @@ mod refusal;
 mod request;
 mod words;
 
+use ::http::StatusCode;
 use datalab_core::http::{self, Client, Patience};
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
@@ -43,9 +44,16 @@ pub(crate) enum StsError {
 
 /// Asks for keys; a server that is not ready is asked again.
 pub(crate) async fn exchange(request: &Request<'_>, client: &Client) -> Result<Granted, StsError> {
-    let answer = client
-        .send_patiently(request.to_http()?, Patience::USUAL)
-        .await?;
+    let ask = async || {
+        let request = request.to_http()?;
+        Ok::<_, StsError>(client.send_patiently(request, Patience::USUAL).await?)
+    };
+    let mut answer = ask().await?;
+    // Ceph makes a user of each subject that it meets. Of the first calls, where several come at once,
+    // one makes it, and the others are told that it is there.
+    if answer.status == StatusCode::CONFLICT {
+        answer = ask().await?;
+    }
     let server = Server::of_answer(request.url, &answer.headers);
     let refused = |refusal| StsError::Refused(Box::new(refusal));
     if !answer.is_success() {

@@ -60,6 +60,23 @@ fn what_is_no_token_service() {
     keep("no-service", &all);
 }
 
+/// As Ceph answers the first calls of a user that it has not met, where several come at once.
+#[test]
+fn a_user_who_is_made_by_two_calls_at_once_gets_keys() {
+    let desk = Desk::new(Dialect::Ceph);
+    let conflict = || at(What::Answer(xml(409, "BucketAlreadyExists")));
+    desk.storage.arm([conflict().times(1)]);
+    let output = desk.get().run();
+    assert_eq!(output.code, 0, "{output}");
+    assert_eq!(desk.storage.count(Endpoint::AssumeRole), 2, "{output}");
+    // What does not pass is no reason to go on asking.
+    let desk = Desk::new(Dialect::Ceph);
+    desk.storage.arm([conflict()]);
+    let output = desk.get().run();
+    assert_ne!(output.code, 0, "{output}");
+    assert_eq!(desk.storage.count(Endpoint::AssumeRole), 2, "{output}");
+}
+
 #[test]
 fn a_redirect_is_not_followed() {
     let mut all = String::new();

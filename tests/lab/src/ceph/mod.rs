@@ -184,8 +184,15 @@ impl Ceph {
         let arn = self.role_arn(role);
         let request = Request::form(&self.url(), iam::exchange(&arn, token, more));
         let request = request.expect("because the URL is one of https");
-        let answer = self.client.send(&request);
-        answer.expect("because a gateway that runs answers")
+        let ask = || {
+            let answer = self.client.send(&request);
+            answer.expect("because a gateway that runs answers")
+        };
+        match ask() {
+            // Another call has just made the user of this token, whom the gateway had not met.
+            answer if answer.status() == 409 => ask(),
+            answer => answer,
+        }
     }
 
     /// Lets tokens of one more issuer count, for these of its clients.
