@@ -26,8 +26,8 @@ type Failure = Box<dyn Error + Send + Sync>;
 /// tokens that expire.
 const UNITS_AT_ONCE: &str = "4";
 
-/// How many journeys of each group play at once. They wait for the cluster more than they work.
-const JOURNEYS_AT_ONCE: &str = "6";
+/// How many journeys of each group play at once: with two groups, enough to keep two cores busy.
+const JOURNEYS_AT_ONCE: &str = "4";
 
 /// The journeys that take as long as all others together, and go on beside these.
 const LONGEST_JOURNEYS: &str = "faults";
